@@ -1,0 +1,190 @@
+// The exporter type: memory of the host as CPython's buffer protocol, and the host's views of Python's memory.
+#include "internal.h"
+
+#include <stdatomic.h>
+
+struct cshim_exporter {
+    PyObject_HEAD
+    cshim_layout layout;
+    atomic_bool has_ended; ///< a lend that is over: no new view
+    void *owner;           ///< keeps the memory; null while it is lent
+    cshim_release_owner release_owner;
+};
+
+/// One count is this file's own, from start to stop; each exporter holds another.
+static PyTypeObject *exporter_type;
+
+/// Memory of exporters that are gone, for the next ones: half of what making one costs is the allocation. The GIL guards it,
+/// so there is none in a free-threaded CPython, nor under AddressSanitizer, which it would blind.
+#if !defined(Py_GIL_DISABLED) && !__has_feature(address_sanitizer)
+enum { spare_capacity = 16 };
+#else
+enum { spare_capacity = 0 };
+#endif
+static struct {
+    int count;
+    cshim_exporter *exporters[spare_capacity + 1];
+} spare;
+
+static int refuse(Py_buffer *view, const char *why) {
+    view->obj = NULL;
+    PyErr_SetString(PyExc_BufferError, why);
+    return -1;
+}
+
+static int exporter_get_buffer(PyObject *object, Py_buffer *view, int flags) {
+    cshim_exporter *exporter = (cshim_exporter *)object;
+    cshim_layout *layout = &exporter->layout;
+    if (atomic_load_explicit(&exporter->has_ended, memory_order_acquire))
+        return refuse(view, "this memory was lent for one call, which is over");
+    if (layout->read_only && (flags & PyBUF_WRITABLE)) return refuse(view, "this memory is read-only");
+    bool is_contiguous = layout->stride == layout->item_size || layout->count <= 1;
+    bool wants_contiguous = (flags & PyBUF_STRIDES) != PyBUF_STRIDES ||
+                            (flags & (PyBUF_C_CONTIGUOUS | PyBUF_F_CONTIGUOUS | PyBUF_ANY_CONTIGUOUS) & ~PyBUF_STRIDES);
+    if (wants_contiguous && !is_contiguous) return refuse(view, "this memory is strided, and a contiguous view was asked for");
+    view->buf = layout->base;
+    view->len = layout->count * layout->item_size;
+    view->itemsize = layout->item_size;
+    view->readonly = layout->read_only;
+    view->ndim = 1;
+    view->format = flags & PyBUF_FORMAT ? (char *)layout->format : NULL;
+    view->shape = flags & PyBUF_ND ? &layout->count : NULL;
+    view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? &layout->stride : NULL;
+    view->suboffsets = NULL;
+    view->internal = NULL;
+    view->obj = Py_NewRef(object); // the view's count, given up by PyBuffer_Release
+    return 0;
+}
+
+/// Empty, and needed all the same: numpy.frombuffer keeps a view open only where the exporter has one.
+static void exporter_release_buffer(PyObject *object, Py_buffer *view) {
+    (void)object;
+    (void)view;
+}
+
+static void exporter_dealloc(PyObject *object) {
+    cshim_exporter *exporter = (cshim_exporter *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    if (exporter->owner != NULL) exporter->release_owner(exporter->owner);
+    if (spare.count < spare_capacity) {
+        spare.exporters[spare.count++] = exporter;
+    } else {
+        PyObject_Free(object);
+    }
+    Py_DECREF(type); // the exporter's count, taken by PyObject_Init
+}
+
+bool cshim_exporter_type_start(void) {
+    static PyType_Slot slots[] = {
+        {Py_bf_getbuffer, exporter_get_buffer},
+        {Py_bf_releasebuffer, exporter_release_buffer},
+        {Py_tp_dealloc, exporter_dealloc},
+        {Py_tp_doc, "Memory that a Swift program shares or lends."},
+        {0, NULL},
+    };
+    static PyType_Spec spec = {
+        .name = "PythonBridge.Memory",
+        .basicsize = sizeof(cshim_exporter),
+        .flags = Py_TPFLAGS_DEFAULT,
+        .slots = slots,
+    };
+    exporter_type = (PyTypeObject *)PyType_FromSpec(&spec);
+    if (exporter_type == NULL) return false;
+    exporter_type->tp_new = NULL; // Python must not make one: it would describe no memory
+    return true;
+}
+
+void cshim_exporter_type_stop(void) {
+    while (spare.count > 0)
+        PyObject_Free(spare.exporters[--spare.count]);
+    Py_CLEAR(exporter_type);
+}
+
+/// New reference to an exporter of `layout`, without an owner.
+static cshim_exporter *new_exporter(const cshim_layout *layout) {
+    cshim_exporter *exporter;
+    if (spare.count > 0) {
+        exporter = spare.exporters[--spare.count];
+        PyObject_Init((PyObject *)exporter, exporter_type);
+    } else {
+        exporter = PyObject_New(cshim_exporter, exporter_type);
+        if (exporter == NULL) return NULL;
+    }
+    exporter->layout = *layout;
+    atomic_init(&exporter->has_ended, false);
+    exporter->owner = NULL;
+    exporter->release_owner = NULL;
+    return exporter;
+}
+
+cshim_object *cshim_share(const cshim_layout *layout, void *owner, cshim_release_owner release_owner) {
+    cshim_exporter *exporter = new_exporter(layout);
+    if (exporter == NULL) {
+        release_owner(owner);
+        return NULL;
+    }
+    exporter->owner = owner;
+    exporter->release_owner = release_owner;
+    PyObject *view = PyMemoryView_FromObject((PyObject *)exporter);
+    Py_DECREF(exporter); // the view holds it now, or its dealloc has released the owner
+    return handle(view);
+}
+
+cshim_object *cshim_lend(const cshim_layout *layout, cshim_exporter **result) {
+    cshim_exporter *exporter = new_exporter(layout);
+    if (exporter == NULL) return NULL;
+    PyObject *view = PyMemoryView_FromObject((PyObject *)exporter);
+    if (view == NULL) {
+        Py_DECREF(exporter);
+        return NULL;
+    }
+    *result = exporter;
+    return handle(view);
+}
+
+bool cshim_lend_end(cshim_exporter *exporter, cshim_object *view) {
+    atomic_store_explicit(&exporter->has_ended, true, memory_order_release);
+    Py_DECREF(py(view));
+    // Every way to keep the memory holds the exporter, so a single count, ours, means that no pointer is left.
+    // Counting get_buffer and release_buffer would not do: numpy.ndarray(buffer=) releases its view at once.
+    if (Py_REFCNT(exporter) != 1) return false;
+    Py_DECREF(exporter);
+    return true;
+}
+
+void cshim_lend_escaped(cshim_exporter *exporter, void *owner, cshim_release_owner release_owner) {
+    exporter->owner = owner;
+    exporter->release_owner = release_owner;
+    Py_DECREF(exporter);
+}
+
+// MARK: - Views of Python's memory
+
+bool cshim_view_acquire(cshim_object *object, cshim_view *result) {
+    Py_buffer *view = PyMem_RawMalloc(sizeof(Py_buffer));
+    if (view == NULL) {
+        PyErr_NoMemory();
+        return false;
+    }
+    if (PyObject_GetBuffer(py(object), view, PyBUF_FULL_RO) < 0) {
+        PyMem_RawFree(view);
+        return false;
+    }
+    *result = (cshim_view){
+        .view = view,
+        .base = view->buf,
+        .byte_count = view->len,
+        .item_size = view->itemsize,
+        .dimensions = view->ndim,
+        .count = view->ndim == 1 ? view->shape[0] : 0,
+        .stride = view->ndim == 1 ? view->strides[0] : 0,
+        .format = view->format != NULL ? view->format : "B",
+        .read_only = view->readonly,
+    };
+    return true;
+}
+
+void cshim_view_release(void *view) {
+    PyBuffer_Release(view);
+    PyMem_RawFree(view);
+}

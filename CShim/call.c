@@ -1,0 +1,174 @@
+// Import, look up, call, and plain values in both directions.
+#include "internal.h"
+
+#include <string.h>
+
+// MARK: - Names
+
+cshim_object *cshim_import(const char *name) { return handle(PyImport_ImportModule(name)); }
+
+bool cshim_is_imported(const char *name) {
+    PyObject *modules = PyImport_GetModuleDict(); // borrowed
+    return PyDict_GetItemString(modules, name) != NULL;
+}
+
+bool cshim_add_search_path(const char *path, ptrdiff_t position) {
+    PyObject *search_path = PySys_GetObject("path"); // borrowed
+    if (search_path == NULL || !PyList_Check(search_path)) {
+        PyErr_SetString(PyExc_RuntimeError, "sys.path is not a list");
+        return false;
+    }
+    PyObject *entry = PyUnicode_DecodeFSDefault(path);
+    if (entry == NULL) return false;
+    int found = PySequence_Contains(search_path, entry);
+    int status = found == 0 ? PyList_Insert(search_path, position, entry) : found;
+    Py_DECREF(entry); // the list holds its own count
+    return status >= 0;
+}
+
+cshim_object *cshim_attribute(cshim_object *object, const char *name) {
+    return handle(PyObject_GetAttrString(py(object), name));
+}
+
+bool cshim_is_callable(cshim_object *object) { return PyCallable_Check(py(object)); }
+
+const char *cshim_type_name(cshim_object *object) { return Py_TYPE(py(object))->tp_name; }
+
+// MARK: - Calls
+
+/// Room for the arguments of a few nested calls.
+enum { vector_capacity = 128 };
+static _Thread_local struct {
+    ptrdiff_t used;
+    cshim_object *references[vector_capacity];
+} vectors;
+
+cshim_object **cshim_vector_push(ptrdiff_t count) {
+    if (count > vector_capacity - vectors.used) return PyMem_RawMalloc((size_t)count * sizeof(cshim_object *));
+    cshim_object **vector = vectors.references + vectors.used;
+    vectors.used += count;
+    return vector;
+}
+
+void cshim_vector_pop(cshim_object **vector, ptrdiff_t count) {
+    if (vector >= vectors.references && vector < vectors.references + vector_capacity) {
+        vectors.used -= count;
+    } else {
+        PyMem_RawFree(vector);
+    }
+}
+
+cshim_object *cshim_call(cshim_object *callable, cshim_object *const *arguments, ptrdiff_t count, cshim_object *names) {
+    size_t flags = (size_t)count | PY_VECTORCALL_ARGUMENTS_OFFSET;
+    return handle(PyObject_Vectorcall(py(callable), (PyObject *const *)arguments, flags, py(names)));
+}
+
+cshim_object *cshim_run(const char *source, const char *file_name, bool is_expression) {
+    PyObject *main_module = PyImport_AddModule("__main__"); // borrowed
+    if (main_module == NULL) return NULL;
+    PyObject *code = Py_CompileString(source, file_name, is_expression ? Py_eval_input : Py_file_input);
+    if (code == NULL) return NULL;
+    PyObject *names = PyModule_GetDict(main_module); // borrowed
+    PyObject *value = PyEval_EvalCode(code, names, names);
+    Py_DECREF(code);
+    return handle(value);
+}
+
+cshim_object *cshim_retain(cshim_object *object) { return handle(Py_NewRef(py(object))); }
+
+void cshim_release(cshim_object *object) { Py_DECREF(py(object)); }
+
+// MARK: - Values to Python
+
+cshim_object *cshim_none(void) { return handle(Py_NewRef(Py_None)); }
+cshim_object *cshim_bool(bool value) { return handle(PyBool_FromLong(value)); }
+cshim_object *cshim_int(int64_t value) { return handle(PyLong_FromLongLong(value)); }
+cshim_object *cshim_uint(uint64_t value) { return handle(PyLong_FromUnsignedLongLong(value)); }
+cshim_object *cshim_float(double value) { return handle(PyFloat_FromDouble(value)); }
+cshim_object *cshim_string(const char *utf8, ptrdiff_t length) { return handle(PyUnicode_FromStringAndSize(utf8, length)); }
+cshim_object *cshim_list(ptrdiff_t count) { return handle(PyList_New(count)); }
+cshim_object *cshim_tuple(ptrdiff_t count) { return handle(PyTuple_New(count)); }
+
+void cshim_list_fill(cshim_object *list, ptrdiff_t index, cshim_object *item) { PyList_SET_ITEM(py(list), index, py(item)); }
+void cshim_tuple_fill(cshim_object *tuple, ptrdiff_t index, cshim_object *item) { PyTuple_SET_ITEM(py(tuple), index, py(item)); }
+
+// MARK: - Values from Python
+
+bool cshim_is_none(cshim_object *object) { return py(object) == Py_None; }
+
+cshim_reading cshim_read_bool(cshim_object *object, bool *value) {
+    // numpy's scalar is not a subclass of bool; its type is called numpy.bool_ before numpy 2 and numpy.bool since.
+    const char *name = cshim_type_name(object);
+    if (!PyBool_Check(py(object)) && strcmp(name, "numpy.bool") != 0 && strcmp(name, "numpy.bool_") != 0)
+        return CSHIM_WRONG_TYPE;
+    int truth = PyObject_IsTrue(py(object));
+    if (truth < 0) return CSHIM_RAISED;
+    *value = truth != 0;
+    return CSHIM_READ;
+}
+
+/// What has __index__ but is no int (numpy's integers) as an int: new reference, or null with the reading set.
+static PyObject *index_of(cshim_object *object, cshim_reading *reading) {
+    *reading = CSHIM_WRONG_TYPE;
+    if (!PyIndex_Check(py(object))) return NULL;
+    *reading = CSHIM_RAISED;
+    return PyNumber_Index(py(object));
+}
+
+/// After a conversion that returned its error value: which reading it was, with the overflow's exception cleared.
+static cshim_reading reading_after_error(void) {
+    if (!PyErr_Occurred()) return CSHIM_READ;
+    if (!PyErr_ExceptionMatches(PyExc_OverflowError)) return CSHIM_RAISED;
+    PyErr_Clear();
+    return CSHIM_OUT_OF_RANGE;
+}
+
+cshim_reading cshim_read_int(cshim_object *object, int64_t *value) {
+    if (PyLong_Check(py(object))) {
+        *value = PyLong_AsLongLong(py(object));
+        return *value == -1 ? reading_after_error() : CSHIM_READ;
+    }
+    cshim_reading reading;
+    PyObject *number = index_of(object, &reading);
+    if (number == NULL) return reading;
+    reading = cshim_read_int(handle(number), value);
+    Py_DECREF(number);
+    return reading;
+}
+
+cshim_reading cshim_read_uint(cshim_object *object, uint64_t *value) {
+    if (PyLong_Check(py(object))) {
+        *value = PyLong_AsUnsignedLongLong(py(object));
+        return *value == UINT64_MAX ? reading_after_error() : CSHIM_READ;
+    }
+    cshim_reading reading;
+    PyObject *number = index_of(object, &reading);
+    if (number == NULL) return reading;
+    reading = cshim_read_uint(handle(number), value);
+    Py_DECREF(number);
+    return reading;
+}
+
+cshim_reading cshim_read_float(cshim_object *object, double *value) {
+    // Floats, ints and numpy's numbers; not text, which has no __float__, and not an array, which has one.
+    PyNumberMethods *number = Py_TYPE(py(object))->tp_as_number;
+    if (number == NULL || (number->nb_float == NULL && number->nb_index == NULL)) return CSHIM_WRONG_TYPE;
+    if (Py_TYPE(py(object))->tp_as_sequence != NULL && Py_TYPE(py(object))->tp_as_sequence->sq_length != NULL) return CSHIM_WRONG_TYPE;
+    *value = PyFloat_AsDouble(py(object));
+    return *value == -1.0 ? reading_after_error() : CSHIM_READ;
+}
+
+cshim_reading cshim_read_string(cshim_object *object, const char **utf8, ptrdiff_t *length) {
+    if (!PyUnicode_Check(py(object))) return CSHIM_WRONG_TYPE;
+    *utf8 = PyUnicode_AsUTF8AndSize(py(object), length);
+    return *utf8 == NULL ? CSHIM_RAISED : CSHIM_READ;
+}
+
+cshim_object *cshim_iterator(cshim_object *object) {
+    if (PyUnicode_Check(py(object)) || PyBytes_Check(py(object)) || PyByteArray_Check(py(object))) return NULL;
+    PyObject *iterator = PyObject_GetIter(py(object));
+    if (iterator == NULL && PyErr_ExceptionMatches(PyExc_TypeError)) PyErr_Clear();
+    return handle(iterator);
+}
+
+cshim_object *cshim_next(cshim_object *iterator) { return handle(PyIter_Next(py(iterator))); }

@@ -1,0 +1,216 @@
+// What only C can do for the bridge: start CPython, attach a thread, export memory, call, and take an exception.
+//
+// Handles are opaque. "New reference" means that the caller owns one count and gives it up with cshim_release;
+// "borrowed" means that the callee keeps it. Unless a comment says otherwise the calling thread must be attached,
+// and a function that fails leaves a Python exception to be taken with cshim_exception_take.
+#ifndef CSHIM_H
+#define CSHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+/// A Python object (PyObject).
+typedef struct cshim_object cshim_object;
+
+/// The Python object that owns, or borrows, memory and hands out views of it.
+typedef struct cshim_exporter cshim_exporter;
+
+// MARK: - interpreter.c
+
+/// How to start CPython (PyConfig). Strings are UTF-8, borrowed for the call; null leaves CPython's own choice.
+typedef struct {
+    const char *_Nullable executable; ///< the environment's python, which decides sys.prefix and the packages found
+    const char *_Nullable home;       ///< the directory that holds lib/pythonX.Y, as PYTHONHOME
+    bool uses_environment_variables;  ///< honour PYTHONPATH and its kin
+    bool uses_user_site;              ///< add the user's own site-packages
+    bool installs_signal_handlers;    ///< let Python take SIGINT and ignore SIGPIPE
+} cshim_configuration;
+
+/// Starts CPython on this thread and lets go of the GIL. No thread may be attached, nor another start be under way.
+/// Returns null, or why it failed, to be freed with free(). A failed start leaves the GIL free, and another may follow.
+char *_Nullable cshim_start(const cshim_configuration *configuration);
+
+/// Ends CPython (Py_FinalizeEx). The calling thread must be detached. Returns false when output could not be flushed.
+bool cshim_stop(void);
+
+/// What cshim_attach did, which cshim_detach must undo.
+typedef enum __attribute__((enum_extensibility(closed))) {
+    CSHIM_NOT_RUNNING,      ///< there is no interpreter; nothing was done
+    CSHIM_ALREADY_ATTACHED, ///< this thread held its thread state before
+    CSHIM_RESTORED,         ///< this thread's kept state is current again
+    CSHIM_ENSURED,          ///< a state that Python's own thread made is current again
+} cshim_attachment;
+
+/// Makes this OS thread's thread state current and takes the GIL. Any thread may call it.
+cshim_attachment cshim_attach(void);
+
+/// Undoes one cshim_attach.
+void cshim_detach(cshim_attachment attachment);
+
+/// The number of the running interpreter, counted from 1; 0 while there is none. Any thread, attached or not.
+uint32_t cshim_running(void);
+
+/// Whether this thread is attached. Any thread.
+bool cshim_is_attached(void);
+
+/// The linked libpython's version as (major << 8) | minor. Needs no interpreter.
+int32_t cshim_version(void);
+
+/// The path of the linked libpython (dladdr), or null where the loader does not say. Needs no interpreter.
+const char *_Nullable cshim_library_path(void);
+
+// MARK: - buffer.c
+
+/// One-dimensional memory as the buffer protocol describes it.
+typedef struct {
+    void *base;          ///< never null, also when count is 0
+    ptrdiff_t count;     ///< elements
+    ptrdiff_t stride;    ///< bytes from one element to the next
+    ptrdiff_t item_size; ///< bytes of one element
+    const char *format;  ///< a struct-module character, of static lifetime
+    bool read_only;
+} cshim_layout;
+
+/// Called once, attached, when Python holds the memory no longer.
+typedef void (*cshim_release_owner)(void *owner);
+
+/// A memoryview of memory that `owner` keeps alive: new reference. Takes over the count that the caller holds on
+/// `owner` (also when it fails) and gives it up through `release_owner` in the exporter's dealloc.
+cshim_object *_Nullable cshim_share(const cshim_layout *layout, void *owner, cshim_release_owner release_owner);
+
+/// A memoryview of memory that is lent for one call: new reference. `*exporter` is a second new reference;
+/// cshim_lend_end takes both.
+cshim_object *_Nullable cshim_lend(const cshim_layout *layout, cshim_exporter *_Nullable *_Nonnull exporter);
+
+/// Ends a lend: gives up the view, and from here on the exporter refuses new views. Returns true when nothing in
+/// Python points at the memory any more; the exporter is gone then. Otherwise a view escaped, and the caller still
+/// owns its reference to the exporter and must hand it to cshim_lend_escaped.
+bool cshim_lend_end(cshim_exporter *exporter, cshim_object *view);
+
+/// Makes `owner` keep the escaped memory until the exporter's dealloc. Takes over the count on `owner` and the reference to the exporter.
+void cshim_lend_escaped(cshim_exporter *exporter, void *owner, cshim_release_owner release_owner);
+
+/// A view of memory that Python owns (Py_buffer, PyBUF_FULL_RO).
+typedef struct {
+    void *view;          ///< the Py_buffer; give it up with cshim_view_release
+    void *base;
+    ptrdiff_t byte_count;
+    ptrdiff_t item_size;
+    int32_t dimensions;
+    ptrdiff_t count;      ///< elements of a one-dimensional view
+    ptrdiff_t stride;     ///< bytes between them
+    const char *format;   ///< as long as the view
+    bool read_only;
+} cshim_view;
+
+/// Takes a view of any exporter's memory. Returns false on failure.
+bool cshim_view_acquire(cshim_object *object, cshim_view *view);
+
+/// Gives up what cshim_view_acquire took.
+void cshim_view_release(void *view);
+
+// MARK: - call.c
+
+/// New reference to an imported module.
+cshim_object *_Nullable cshim_import(const char *name);
+
+/// Whether sys.modules has the name.
+bool cshim_is_imported(const char *name);
+
+/// Puts a directory at `position` of sys.path unless it is there already. Returns false on failure.
+bool cshim_add_search_path(const char *path, ptrdiff_t position);
+
+/// New reference to an attribute.
+cshim_object *_Nullable cshim_attribute(cshim_object *object, const char *name);
+
+bool cshim_is_callable(cshim_object *object);
+
+/// The name of an object's type, as long as the type lives.
+const char *cshim_type_name(cshim_object *object);
+
+/// Room for a call's `count` references on this thread's own stack of them; from malloc when that is full, null when there is
+/// no memory. Not initialized. Needs no thread state.
+cshim_object *_Nullable *_Nullable cshim_vector_push(ptrdiff_t count);
+
+/// Gives back what the last cshim_vector_push on this thread gave.
+void cshim_vector_pop(cshim_object *_Nullable *_Nonnull vector, ptrdiff_t count);
+
+/// Calls with `count` positional arguments and then one for each of `names` (a tuple of str, or null).
+/// `arguments` are borrowed, and arguments[-1] must be a slot that the callee may use (PY_VECTORCALL_ARGUMENTS_OFFSET).
+/// New reference to the result.
+cshim_object *_Nullable cshim_call(
+    cshim_object *callable,
+    cshim_object *_Nullable const *_Nonnull arguments,
+    ptrdiff_t count,
+    cshim_object *_Nullable names);
+
+/// Runs source text in the namespace of __main__, as statements or as one expression. New reference to its value.
+cshim_object *_Nullable cshim_run(const char *source, const char *file_name, bool is_expression);
+
+/// One more reference to the same object.
+cshim_object *cshim_retain(cshim_object *object);
+
+/// Gives up one reference.
+void cshim_release(cshim_object *object);
+
+// Values to Python: new references.
+cshim_object *cshim_none(void);
+cshim_object *cshim_bool(bool value);
+cshim_object *_Nullable cshim_int(int64_t value);
+cshim_object *_Nullable cshim_uint(uint64_t value);
+cshim_object *_Nullable cshim_float(double value);
+cshim_object *_Nullable cshim_string(const char *utf8, ptrdiff_t length);
+cshim_object *_Nullable cshim_list(ptrdiff_t count);
+cshim_object *_Nullable cshim_tuple(ptrdiff_t count);
+
+/// Fills slot `index` of a new list or tuple. Takes over the reference to `item`.
+void cshim_list_fill(cshim_object *list, ptrdiff_t index, cshim_object *item);
+void cshim_tuple_fill(cshim_object *tuple, ptrdiff_t index, cshim_object *item);
+
+/// How reading a value ended. None but CSHIM_RAISED leaves an exception.
+typedef enum __attribute__((enum_extensibility(closed))) {
+    CSHIM_READ,
+    CSHIM_WRONG_TYPE,
+    CSHIM_OUT_OF_RANGE,
+    CSHIM_RAISED,
+} cshim_reading;
+
+// Values from Python. The object stays the caller's; a string's bytes live as long as the object.
+bool cshim_is_none(cshim_object *object);
+cshim_reading cshim_read_bool(cshim_object *object, bool *value);
+cshim_reading cshim_read_int(cshim_object *object, int64_t *value);
+cshim_reading cshim_read_uint(cshim_object *object, uint64_t *value);
+cshim_reading cshim_read_float(cshim_object *object, double *value);
+cshim_reading cshim_read_string(cshim_object *object, const char *_Nullable *_Nonnull utf8, ptrdiff_t *length);
+
+/// New reference to an iterator, or null: without an exception when the object is text, bytes or not iterable.
+cshim_object *_Nullable cshim_iterator(cshim_object *object);
+
+/// New reference to the next item, or null: without an exception at the end.
+cshim_object *_Nullable cshim_next(cshim_object *iterator);
+
+// MARK: - error.c
+
+/// A raised exception without any Python in it. The strings are UTF-8 and belong to the struct.
+typedef struct cshim_exception {
+    char *_Nullable type; ///< qualified with its module unless built in
+    char *_Nullable message;
+    char *_Nullable traceback; ///< as the traceback module formats it, causes included
+    struct cshim_exception *_Nullable cause;
+} cshim_exception;
+
+/// Takes the raised exception and clears the indicator; null when none is raised. Free with cshim_exception_free.
+cshim_exception *_Nullable cshim_exception_take(void);
+
+/// Whether an exception is raised.
+bool cshim_exception_occurred(void);
+
+/// Needs no thread state.
+void cshim_exception_free(cshim_exception *_Nullable exception);
+
+#pragma clang assume_nonnull end
+
+#endif

@@ -1,0 +1,42 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+let package = Package(
+    name: "python-bridge",
+    products: [
+        .library(name: "PythonBridge", targets: ["PythonBridge"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
+    ],
+    targets: [
+        // The libpython to link is the one that `pkg-config python3-embed` names; PKG_CONFIG_PATH chooses another.
+        .systemLibrary(name: "CPython", pkgConfig: "python3-embed", providers: [.apt(["libpython3-dev"])]),
+        .target(name: "CShim", dependencies: ["CPython"], path: "CShim"),
+        .target(name: "PythonBridge", dependencies: ["CShim"]),
+        .testTarget(
+            name: "PythonBridgeTests",
+            dependencies: ["PythonBridge", .product(name: "Subprocess", package: "swift-subprocess")]
+        ),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .gnu17
+)
+
+let settings: [SwiftSetting] = [
+    .strictMemorySafety(),  // every unsafe expression says so
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),  // `any` shows where a call goes through a box
+    .enableUpcomingFeature("InternalImportsByDefault"),  // CShim stays invisible above PythonBridge
+    .enableUpcomingFeature("MemberImportVisibility"),  // a member is used only where its module is imported
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // an async function runs where its caller runs
+    .enableExperimentalFeature("Lifetimes"),  // a lend cannot outlive the array it was made from
+]
+for target in package.targets where target.type != .system && target.name != "CShim" {
+    target.swiftSettings = settings
+}
+
+// The documentation plugin is for `make docs` alone: users of the package never resolve it.
+if Context.environment["PYTHON_BRIDGE_DOCS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin.git", from: "1.5.0"))
+}

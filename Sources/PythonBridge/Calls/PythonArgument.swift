@@ -1,0 +1,31 @@
+/// What can be passed to a Python function: every ``PythonConvertible`` value, and memory that is lent for the call.
+public protocol PythonArgument: ~Copyable, ~Escapable {
+    /// Appends this argument to the call, as exactly one Python object.
+    ///
+    /// - Throws: ``PythonError`` when it cannot be passed.
+    borrowing func pass(to call: inout PythonCall) throws(PythonError)
+
+    /// What keeps lent memory alive when Python keeps a view of it; nil when nothing was lent, or nothing can.
+    var lendOwner: (any Sendable)? { get }
+}
+
+extension PythonArgument where Self: ~Copyable & ~Escapable {
+    /// Nil: nothing was lent.
+    @inlinable
+    public var lendOwner: (any Sendable)? { nil }
+}
+
+/// Keyword arguments, written as a dictionary literal: `keywords: ["threshold": 3.0, "nan": "omit"]`.
+public struct PythonKeywords: ExpressibleByDictionaryLiteral {
+    @usableFromInline let entries: [(name: String, value: any PythonConvertible)]
+
+    /// Names with values, in the order in which they are written.
+    public init(dictionaryLiteral elements: (String, any PythonConvertible)...) {
+        entries = elements.map { (name: $0.0, value: $0.1) }
+    }
+
+    /// Names with values that are known only when the program runs.
+    public init(_ entries: [(name: String, value: any PythonConvertible)]) {
+        self.entries = entries
+    }
+}

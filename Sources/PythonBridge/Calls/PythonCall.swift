@@ -1,0 +1,179 @@
+internal import CShim
+
+/// One call while it is put together: this thread's attachment, the arguments so far, and what is lent.
+///
+/// A ``PythonArgument`` appends itself to it. The argument vector is on a stack of its own that each thread has, so
+/// that a call allocates nothing in Swift.
+@safe
+public struct PythonCall: ~Copyable {
+    private let attachment: Attachment
+    /// Borrowed from the function, which outlives its call.
+    private let callable: OpaquePointer
+    private let capacity: Int
+    private var count = 0
+    /// Owned: a tuple of the names of the last arguments.
+    private var keywordNames: OpaquePointer?
+    private var keywordCount = 0
+    @usableFromInline var hasLends = false
+    private var escapedViews: [PythonEscape.View]?
+    /// One cell for the callee's own use (`PY_VECTORCALL_ARGUMENTS_OFFSET`), then `capacity` owned references to the
+    /// arguments, then `capacity` owned references to the exporters of those that are lent. The first `count` are set.
+    private let vector: UnsafeMutablePointer<OpaquePointer?>
+
+    /// Attaches this thread.
+    ///
+    /// - Throws: ``PythonError/notRunning``.
+    @usableFromInline
+    init(_ function: borrowing PythonFunction, capacity: Int) throws(PythonError) {
+        let size = 2 * capacity + 1
+        try function.object.validate()
+        guard let vector = unsafe cshim_vector_push(size) else { throw .outOfMemory(byteCount: size) }
+        do throws(PythonError) {
+            attachment = try Attachment()
+        } catch {
+            unsafe cshim_vector_pop(vector, size)
+            throw error
+        }
+        unsafe callable = unsafe function.object.handle
+        self.capacity = capacity
+        unsafe self.vector = vector
+    }
+
+    deinit {
+        var position = 0
+        while position < count {
+            defer { position += 1 }
+            guard let argument = unsafe arguments[position] else { continue }
+            if let exporter = unsafe exporters[position] {
+                // Python was not called, or settle(_:at:) would have ended the lend: no view can be left.
+                _ = unsafe cshim_lend_end(exporter, argument)
+            } else {
+                unsafe cshim_release(argument)
+            }
+        }
+        if let keywordNames = unsafe keywordNames { unsafe cshim_release(keywordNames) }
+        unsafe cshim_vector_pop(vector, 2 * capacity + 1)
+    }
+
+    private var arguments: UnsafeMutablePointer<OpaquePointer?> { unsafe vector + 1 }
+    private var exporters: UnsafeMutablePointer<OpaquePointer?> { unsafe vector + 1 + capacity }
+
+    // MARK: - Arguments
+
+    /// Appends an argument.
+    ///
+    /// - Precondition: A ``PythonArgument`` appends exactly one.
+    public mutating func append(_ value: consuming PythonValue) {
+        unsafe append(value.take(), exporter: nil)
+    }
+
+    /// Appends a view of memory that is lent until the call is over.
+    @usableFromInline
+    mutating func appendLent(_ memory: BufferLayout) throws(PythonError) {
+        var layout = unsafe memory.layout
+        var exporter: OpaquePointer?
+        guard let view = unsafe cshim_lend(&layout, &exporter) else { throw .raised() }
+        unsafe append(view, exporter: exporter)
+        hasLends = true
+    }
+
+    private mutating func append(_ argument: OpaquePointer, exporter: OpaquePointer?) {
+        precondition(count < capacity, "a PythonArgument must append exactly one object")
+        unsafe arguments[count] = unsafe argument
+        unsafe exporters[count] = unsafe exporter
+        count += 1
+    }
+
+    /// Appends the keyword arguments, after all others.
+    @usableFromInline
+    mutating func append(_ keywords: PythonKeywords) throws(PythonError) {
+        let names = unsafe try PythonValue(created: cshim_tuple(keywords.entries.count))
+        for (index, entry) in keywords.entries.enumerated() {
+            unsafe cshim_tuple_fill(names.handle, index, try entry.name.pythonValue().take())
+            try entry.value.pass(to: &self)
+        }
+        keywordCount = keywords.entries.count
+        unsafe keywordNames = unsafe names.take()
+    }
+
+    // MARK: - The call
+
+    /// Calls, and reads the result.
+    @inlinable
+    mutating func run<R: PythonResult>(returning type: R.Type) -> Result<R, PythonError> {
+        do throws(PythonError) {
+            return .success(try R.read(try invoke()))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    @usableFromInline
+    mutating func invoke() throws(PythonError) -> PythonValue {
+        unsafe try PythonValue(created: cshim_call(callable, arguments, count - keywordCount, keywordNames))
+    }
+
+    /// Ends what `argument`, the one at `position`, may have lent, and keeps the argument alive until here.
+    @inlinable
+    mutating func settle<A: PythonArgument & ~Copyable & ~Escapable>(_ argument: borrowing A, at position: Int) {
+        if hasLends, !endLend(at: position) { keepEscaped(at: position, owner: argument.lendOwner) }
+        extendLifetime(argument)
+    }
+
+    /// Returns false when Python kept a view of the argument at `position`.
+    @usableFromInline
+    mutating func endLend(at position: Int) -> Bool {
+        guard let exporter = unsafe exporters[position], let view = unsafe arguments[position] else { return true }
+        unsafe arguments[position] = nil
+        guard unsafe cshim_lend_end(exporter, view) else { return false }
+        unsafe exporters[position] = nil
+        return true
+    }
+
+    @usableFromInline
+    mutating func keepEscaped(at position: Int, owner: (any Sendable)?) {
+        guard let exporter = unsafe exporters[position] else { return }
+        unsafe exporters[position] = nil
+        let lease = PythonLease(owner: owner)
+        unsafe cshim_lend_escaped(exporter, Unmanaged.passRetained(lease).toOpaque()) { lease in
+            unsafe Unmanaged<PythonLease>.fromOpaque(lease).takeRetainedValue().end()
+        }
+        let name = unsafe parameterName(of: callable, at: position) ?? "argument \(position + 1)"
+        escapedViews = (escapedViews ?? []) + [PythonEscape.View(argument: name, lease: lease)]
+    }
+
+    /// The result, unless Python raised or kept what it was lent.
+    @inlinable
+    consuming func finish<R>(_ result: Result<R, PythonError>) throws(PythonError) -> R {
+        if hasLends { try throwEscape(result.failure) }
+        return try result.get()
+    }
+
+    @usableFromInline
+    func throwEscape(_ failure: PythonError?) throws(PythonError) {
+        guard let escapedViews else { return }
+        var exception: PythonException?
+        if case .exception(let raised) = failure { exception = raised }
+        throw .escape(PythonEscape(views: escapedViews, exception: exception))
+    }
+}
+
+extension Result {
+    @usableFromInline var failure: Failure? {
+        if case .failure(let error) = self { return error }
+        return nil
+    }
+}
+
+/// The name of a callable's parameter, if Python can tell it. Source: `inspect.signature`.
+private func parameterName(of callable: OpaquePointer, at position: Int) -> String? {
+    do throws(PythonError) {
+        let inspect = unsafe PythonObject(taking: try PythonValue(created: cshim_import("inspect")).take())
+        let callable = unsafe PythonObject(taking: cshim_retain(callable))
+        let signature: PythonObject = try inspect.function("signature")(callable)
+        let names: [String] = try signature.attribute("parameters").function("keys")()
+        return names.indices.contains(position) ? names[position] : nil
+    } catch {
+        return nil
+    }
+}

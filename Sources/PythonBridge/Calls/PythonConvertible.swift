@@ -1,0 +1,124 @@
+internal import CShim
+
+/// A value that Python can hold: a number, text, none, a list, an object, or shared memory.
+///
+/// To pass a type of your own, convert it to one that conforms already:
+///
+/// ```swift
+/// extension Celsius: PythonConvertible {
+///     func pythonValue() throws(PythonError) -> PythonValue { try degrees.pythonValue() }
+/// }
+/// ```
+public protocol PythonConvertible: PythonArgument {
+    /// A new Python object of this value. Called while the thread is attached.
+    ///
+    /// - Throws: ``PythonError`` when there is none.
+    func pythonValue() throws(PythonError) -> PythonValue
+}
+
+extension PythonConvertible {
+    /// Appends the value to the call.
+    @inlinable
+    public func pass(to call: inout PythonCall) throws(PythonError) {
+        call.append(try pythonValue())
+    }
+}
+
+extension BinaryInteger where Self: PythonConvertible {
+    /// An `int`, whatever the integer's width up to 64 bits. Source: `PyLong_FromLongLong`.
+    ///
+    /// - Throws: ``PythonError/conversion(expected:found:)`` beyond the range of 64 bits.
+    @inlinable
+    public func pythonValue() throws(PythonError) -> PythonValue {
+        if let value = Int64(exactly: self) { return try PythonValue(value) }
+        if let value = UInt64(exactly: self) { return try PythonValue(value) }
+        throw .conversion(expected: "an integer of 64 bits", found: "\(self)")
+    }
+}
+
+extension PythonValue {
+    @usableFromInline
+    init(_ integer: Int64) throws(PythonError) {
+        unsafe try self.init(created: cshim_int(integer))
+    }
+
+    @usableFromInline
+    init(_ integer: UInt64) throws(PythonError) {
+        unsafe try self.init(created: cshim_uint(integer))
+    }
+}
+
+extension Int: PythonConvertible {}
+extension Int64: PythonConvertible {}
+extension Int32: PythonConvertible {}
+extension Int16: PythonConvertible {}
+extension Int8: PythonConvertible {}
+extension UInt: PythonConvertible {}
+extension UInt64: PythonConvertible {}
+extension UInt32: PythonConvertible {}
+extension UInt16: PythonConvertible {}
+extension UInt8: PythonConvertible {}
+
+extension Double: PythonConvertible {
+    /// A `float`. Source: `PyFloat_FromDouble`.
+    public func pythonValue() throws(PythonError) -> PythonValue {
+        unsafe try PythonValue(created: cshim_float(self))
+    }
+}
+
+extension Float: PythonConvertible {
+    /// A `float`, which holds every `Float` exactly.
+    public func pythonValue() throws(PythonError) -> PythonValue {
+        try Double(self).pythonValue()
+    }
+}
+
+extension Bool: PythonConvertible {
+    /// `True` or `False`.
+    public func pythonValue() -> PythonValue {
+        unsafe PythonValue(taking: cshim_bool(self))
+    }
+}
+
+extension String: PythonConvertible {
+    /// A `str`, a copy of the text. Source: `PyUnicode_FromStringAndSize`.
+    public func pythonValue() throws(PythonError) -> PythonValue {
+        unsafe try PythonValue(created: cshim_string(self, utf8.count))
+    }
+}
+
+extension Optional: PythonArgument where Wrapped: PythonConvertible {}
+
+extension Optional: PythonConvertible where Wrapped: PythonConvertible {
+    /// `None` for nil.
+    public func pythonValue() throws(PythonError) -> PythonValue {
+        if let value = self { return try value.pythonValue() }
+        return PythonNone().pythonValue()
+    }
+}
+
+/// Python's `None`, as an argument.
+public struct PythonNone: PythonConvertible, Sendable {
+    /// The one value.
+    public init() {}
+
+    /// `None`.
+    public func pythonValue() -> PythonValue {
+        unsafe PythonValue(taking: cshim_none())
+    }
+}
+
+extension Array: PythonArgument where Element: PythonConvertible {}
+
+extension Array: PythonConvertible where Element: PythonConvertible {
+    /// A new `list`. Each item becomes a Python object of its own, so this copies; ``PythonArgument/lending(_:)-([E])`` and
+    /// ``SharedBuffer`` do not. Source: `PyList_New`.
+    public func pythonValue() throws(PythonError) -> PythonValue {
+        let list = unsafe try PythonValue(created: cshim_list(count))
+        for (index, item) in enumerated() {
+            // The list takes over the item's reference; a failure here frees the list with the items that it has.
+            unsafe cshim_list_fill(list.handle, index, try item.pythonValue().take())
+        }
+        return list
+    }
+}

@@ -1,0 +1,118 @@
+internal import CShim
+internal import Glibc
+
+/// What can go wrong between Swift and Python. Every function of this module that throws, throws this.
+public indirect enum PythonError: Error, Sendable {
+    /// Python raised. The exception has been cleared, and the next call works.
+    case exception(PythonException)
+    /// Python kept a view of memory that was lent to it for the length of one call.
+    case escape(PythonEscape)
+    /// A result is not what Swift asked for: `expected` is the Swift type, `found` what Python returned.
+    case conversion(expected: String, found: String)
+    /// The name is there but cannot be called; `type` is its Python type.
+    case notCallable(name: String, type: String)
+    /// The environment cannot be used, or is one of another Python.
+    case environment(String)
+    /// CPython did not start, or must not be started or stopped as asked.
+    case interpreter(String)
+    /// There is no interpreter: none was started, it was stopped, or the object belongs to one that was.
+    case notRunning
+    /// The description of a buffer or a view makes no sense.
+    case invalidBuffer(String)
+    /// The memory is not to be had.
+    case outOfMemory(byteCount: Int)
+    /// A file cannot be opened or mapped; `errno` is the system's reason.
+    case file(path: String, errno: Int32)
+}
+
+/// One raised Python exception, as a value: nothing of it is left in Python.
+///
+/// Source: `PyErr_GetRaisedException`, `traceback.format_exception`.
+public struct PythonException: Error, Sendable {
+    /// The class, with its module unless that is `builtins`: `ValueError`, `json.decoder.JSONDecodeError`.
+    public let type: String
+    /// `str(exception)`.
+    public let message: String
+    /// The traceback as Python prints it, causes included.
+    public let traceback: String
+    /// The exceptions that led to this one, the nearest first: `__cause__`, else `__context__` unless it is suppressed.
+    public let causes: [PythonException]
+}
+
+/// Lent arguments of which Python still had a view when the call was over.
+///
+/// Nothing dangles: memory that Swift owns by reference count (an array's) stays alive until Python lets go of it. Raw memory
+/// (``PythonArgument/lending(_:)-(UnsafeBufferPointer<E>)``) is its owner's affair, who must keep it until the view's
+/// ``View/lease`` has ended.
+public struct PythonEscape: Sendable {
+    /// One argument that Python kept.
+    public struct View: Sendable {
+        /// The parameter's name where the callable tells it, otherwise "argument" and its position counted from 1.
+        public let argument: String
+        /// Tells when Python has let go.
+        public let lease: PythonLease
+    }
+
+    /// The arguments that Python kept, in their order.
+    public let views: [View]
+    /// What the call raised besides, if anything.
+    public let exception: PythonException?
+}
+
+extension PythonError: CustomStringConvertible {
+    /// One line that says what is wrong.
+    public var description: String {
+        switch self {
+        case .exception(let exception): exception.description
+        case .escape(let escape):
+            "Python kept a view of \(escape.views.map(\.argument).joined(separator: ", ")), lent for one call"
+        case .conversion(let expected, let found): "expected \(expected) from Python, got \(found)"
+        case .notCallable(let name, let type): "'\(name)' is not callable: it is of type \(type)"
+        case .environment(let reason), .interpreter(let reason), .invalidBuffer(let reason): reason
+        case .notRunning: "Python is not running"
+        case .outOfMemory(let byteCount): "no memory for \(byteCount) bytes"
+        case .file(let path, let errno): "'\(path)': \(Self.reason(errno))"
+        }
+    }
+
+    private static func reason(_ errno: Int32) -> String {
+        unsafe strerror(errno).map { unsafe String(cString: $0) } ?? "error \(errno)"
+    }
+}
+
+extension PythonException: CustomStringConvertible {
+    /// The type and the message, as the last line of a traceback.
+    public var description: String { message.isEmpty ? type : "\(type): \(message)" }
+}
+
+extension PythonException {
+    /// Takes the exception that is raised on this attached thread, and clears it.
+    static func take() -> PythonException {
+        let first = unsafe cshim_exception_take()
+        defer { unsafe cshim_exception_free(first) }
+        var links: [PythonException] = []
+        var link = unsafe first
+        while let current = unsafe link {
+            unsafe links.append(PythonException(current.pointee))
+            unsafe link = current.pointee.cause
+        }
+        guard let raised = links.first else {
+            return PythonException(
+                type: "SystemError", message: "a C function failed without an exception", traceback: "", causes: [])
+        }
+        return PythonException(
+            type: raised.type, message: raised.message, traceback: raised.traceback, causes: Array(links.dropFirst()))
+    }
+
+    private init(_ link: cshim_exception) {
+        unsafe self.type = link.type.map { unsafe String(cString: $0) } ?? "Exception"
+        unsafe self.message = link.message.map { unsafe String(cString: $0) } ?? ""
+        unsafe self.traceback = link.traceback.map { unsafe String(cString: $0) } ?? ""
+        self.causes = []
+    }
+}
+
+extension PythonError {
+    /// The raised exception as an error.
+    static func raised() -> PythonError { .exception(.take()) }
+}

@@ -1,0 +1,123 @@
+internal import CShim
+
+/// What a Python function's result can be read as: numbers, text, an optional for `None`, arrays, objects, and memory.
+public protocol PythonResult {
+    /// Reads a result. Called while the thread is attached; the value may not be kept.
+    ///
+    /// - Throws: ``PythonError/conversion(expected:found:)`` when the result is something else.
+    static func read(_ value: borrowing PythonValue) throws(PythonError) -> Self
+}
+
+/// Turns the outcome of a reading function of the shim into the value or an error.
+private func check<Value>(
+    _ reading: cshim_reading, _ value: Value, _ object: borrowing PythonValue, as expected: String
+) throws(PythonError) -> Value {
+    switch reading {
+    case .CSHIM_READ: return value
+    case .CSHIM_WRONG_TYPE: throw .conversion(expected: expected, found: object.typeName)
+    case .CSHIM_OUT_OF_RANGE: throw .conversion(expected: expected, found: "an int out of its range")
+    case .CSHIM_RAISED: throw .raised()
+    }
+}
+
+extension FixedWidthInteger where Self: PythonResult {
+    /// Reads an `int`, or what has `__index__`, such as `numpy.int64`.
+    ///
+    /// - Throws: ``PythonError/conversion(expected:found:)`` for another type, or a number out of range.
+    @inlinable
+    public static func read(_ value: borrowing PythonValue) throws(PythonError) -> Self {
+        let result = isSigned ? Self(exactly: try value.int64()) : Self(exactly: try value.uint64())
+        guard let result else { throw .conversion(expected: "\(Self.self)", found: "an int out of its range") }
+        return result
+    }
+}
+
+extension PythonValue {
+    @usableFromInline
+    borrowing func int64() throws(PythonError) -> Int64 {
+        var number: Int64 = 0
+        let reading = unsafe cshim_read_int(handle, &number)
+        if reading == .CSHIM_READ { return number }
+        return try check(reading, number, self, as: "Int")
+    }
+
+    @usableFromInline
+    borrowing func uint64() throws(PythonError) -> UInt64 {
+        var number: UInt64 = 0
+        let reading = unsafe cshim_read_uint(handle, &number)
+        return try check(reading, number, self, as: "UInt")
+    }
+}
+
+extension Int: PythonResult {}
+extension Int64: PythonResult {}
+extension Int32: PythonResult {}
+extension Int16: PythonResult {}
+extension Int8: PythonResult {}
+extension UInt: PythonResult {}
+extension UInt64: PythonResult {}
+extension UInt32: PythonResult {}
+extension UInt16: PythonResult {}
+extension UInt8: PythonResult {}
+
+extension Double: PythonResult {
+    /// Reads a `float`, an `int` or a scalar of numpy.
+    public static func read(_ value: borrowing PythonValue) throws(PythonError) -> Double {
+        var number = 0.0
+        let reading = unsafe cshim_read_float(value.handle, &number)
+        return try check(reading, number, value, as: "Double")
+    }
+}
+
+extension Float: PythonResult {
+    /// Reads a `float`, rounded to the nearest `Float`.
+    public static func read(_ value: borrowing PythonValue) throws(PythonError) -> Float {
+        Float(try Double.read(value))
+    }
+}
+
+extension Bool: PythonResult {
+    /// Reads `True` or `False`, numpy's included; no other value counts as one.
+    public static func read(_ value: borrowing PythonValue) throws(PythonError) -> Bool {
+        var truth = false
+        let reading = unsafe cshim_read_bool(value.handle, &truth)
+        return try check(reading, truth, value, as: "Bool")
+    }
+}
+
+extension String: PythonResult {
+    /// Copies the text of a `str`.
+    public static func read(_ value: borrowing PythonValue) throws(PythonError) -> String {
+        var utf8: UnsafePointer<CChar>?
+        var length = 0
+        let reading = unsafe cshim_read_string(value.handle, &utf8, &length)
+        let text = unsafe UnsafeRawBufferPointer(start: utf8, count: length)
+        return try check(reading, unsafe String(decoding: text, as: UTF8.self), value, as: "String")
+    }
+}
+
+extension Optional: PythonResult where Wrapped: PythonResult {
+    /// Reads nil for `None`.
+    public static func read(_ value: borrowing PythonValue) throws(PythonError) -> Wrapped? {
+        unsafe cshim_is_none(value.handle) ? nil : try Wrapped.read(value)
+    }
+}
+
+extension Array: PythonResult where Element: PythonResult {
+    /// Copies the items of a list, a tuple, an array or any other iterable; text and bytes are refused.
+    ///
+    /// Source: `PyObject_GetIter`, `PyIter_Next`.
+    public static func read(_ value: borrowing PythonValue) throws(PythonError) -> [Element] {
+        guard let handle = unsafe cshim_iterator(value.handle) else {
+            throw cshim_exception_occurred()
+                ? .raised() : .conversion(expected: "\(Self.self)", found: value.typeName)
+        }
+        let iterator = unsafe PythonValue(taking: handle)
+        var items: [Element] = []
+        while let item = unsafe cshim_next(iterator.handle) {
+            unsafe items.append(try Element.read(PythonValue(taking: item)))
+        }
+        if cshim_exception_occurred() { throw .raised() }
+        return items
+    }
+}

@@ -1,0 +1,106 @@
+internal import CShim
+
+/// Which environment, and so which installed packages, the interpreter uses.
+public enum PythonEnvironment: Sendable, Hashable {
+    /// `VIRTUAL_ENV` if it is set; else the nearest `.venv` upwards from the working directory, or from the program; else the system's.
+    case automatic
+    /// The virtual environment in this directory.
+    case virtualEnvironment(String)
+    /// The Python that libpython was installed with.
+    case system
+}
+
+extension PythonEnvironment {
+    /// An environment that has been found: where it is, and why it was taken.
+    public struct Location: Sendable, Hashable {
+        /// The virtual environment's directory; nil for the system's.
+        public let directory: String?
+        /// The python of the environment, as `PyConfig.executable`; nil when the system's cannot be found.
+        public let executable: String?
+        /// What led here, such as "VIRTUAL_ENV".
+        public let origin: String
+    }
+
+    /// Finds the environment.
+    ///
+    /// - Throws: ``PythonError/environment(_:)`` when a virtual environment is none, or is of another minor version than the
+    ///   linked libpython: its packages could not be loaded.
+    public func locate() throws(PythonError) -> Location {
+        switch self {
+        case .virtualEnvironment(let directory):
+            return try Self.validate(directory, origin: "chosen")
+        case .system:
+            return Self.systemLocation
+        case .automatic:
+            if let directory = FileSystem.environmentVariable("VIRTUAL_ENV") {
+                return try Self.validate(directory, origin: "VIRTUAL_ENV")
+            }
+            let program = FileSystem.resolved("/proc/self/exe").map(FileSystem.parent(of:))
+            for start in [FileSystem.currentDirectory, program].compactMap(\.self) {
+                if let directory = Self.nearest(from: start) {
+                    return try Self.validate(directory, origin: "found upwards from \(start)")
+                }
+            }
+            return Self.systemLocation
+        }
+    }
+
+    /// The nearest `.venv` in a directory or one above it.
+    private static func nearest(from start: String) -> String? {
+        var directory = start
+        while true {
+            let candidate = directory == "/" ? "/.venv" : directory + "/.venv"
+            if FileSystem.exists(candidate + "/pyvenv.cfg") { return candidate }
+            if directory == "/" { return nil }
+            directory = FileSystem.parent(of: directory)
+        }
+    }
+
+    private static func validate(_ path: String, origin: String) throws(PythonError) -> Location {
+        let directory = FileSystem.absolute(path)
+        guard FileSystem.isDirectory(directory) else {
+            throw .environment("the environment '\(path)' (\(origin)) is not a directory")
+        }
+        guard let lines = FileSystem.lines(of: directory + "/pyvenv.cfg") else {
+            throw .environment("'\(path)' (\(origin)) is not a virtual environment: it has no pyvenv.cfg")
+        }
+        guard let version = version(in: lines) else {
+            throw .environment("the environment '\(path)' (\(origin)) does not say its version in pyvenv.cfg")
+        }
+        guard version == .linked else {
+            throw .environment(
+                "the environment '\(path)' (\(origin)) is of Python \(version), but this program is linked with "
+                    + "Python \(PythonVersion.linked): make one with 'python\(PythonVersion.linked) -m venv DIR'")
+        }
+        let executable = directory + "/bin/python"
+        guard FileSystem.isExecutable(executable) else {
+            throw .environment(
+                "the environment '\(path)' (\(origin)) has no usable bin/python: was its Python removed or moved?")
+        }
+        return Location(directory: directory, executable: executable, origin: origin)
+    }
+
+    /// What `venv` writes as `version` and `virtualenv` and `uv` as `version_info`.
+    private static func version(in lines: [Substring]) -> PythonVersion? {
+        for line in lines {
+            let parts = line.split(separator: "=", maxSplits: 1).map { $0.filter { !$0.isWhitespace } }
+            if parts.count == 2, ["version", "version_info"].contains(parts[0]) { return PythonVersion(parts[1]) }
+        }
+        return nil
+    }
+
+    /// The python beside the linked libpython. Not the one on the PATH, which may be of another version and would lead the
+    /// interpreter to another standard library.
+    private static var systemLocation: Location {
+        var executable: String?
+        if let library = unsafe cshim_library_path().flatMap({ unsafe FileSystem.resolved(String(cString: $0)) }) {
+            var directory = FileSystem.parent(of: library)
+            while executable == nil, directory != "/" {
+                directory = FileSystem.parent(of: directory)
+                let candidate = (directory == "/" ? "" : directory) + "/bin/python\(PythonVersion.linked)"
+                if FileSystem.isExecutable(candidate) { executable = candidate }
+            }
+        }
+        return Location(directory: nil, executable: executable, origin: "the system's")
+    }
+}

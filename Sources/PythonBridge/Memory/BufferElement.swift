@@ -1,0 +1,95 @@
+/// A fixed-width type whose memory Python and Swift read alike.
+///
+/// The conforming types are `Double`, `Float`, every integer from 8 to 64 bits, `Int`, `UInt` and `Bool`. numpy sees them
+/// as its canonical `float64`, `float32`, `int8` … `uint64` and `bool_`.
+///
+/// Source: the format characters of Python's `struct` module, as the buffer protocol uses them (PEP 3118). On Linux the
+/// character for a 64-bit integer is `l` rather than `q`, because numpy's `int64` is C's `long`.
+public protocol BufferElement: BitwiseCopyable, Sendable {
+    /// One character of the `struct` module, such as `"d"`.
+    static var bufferFormat: StaticString { get }
+
+    /// The element stored at `address`, which must be aligned for it.
+    ///
+    /// Python can put any bytes there: a type with invalid bit patterns (`Bool`) makes a valid value of them.
+    @unsafe static func element(at address: UnsafeRawPointer) -> Self
+}
+
+extension BufferElement {
+    /// The element stored at `address`, every bit pattern being a value.
+    @inlinable
+    @unsafe public static func element(at address: UnsafeRawPointer) -> Self {
+        unsafe address.load(as: Self.self)
+    }
+}
+
+extension Double: BufferElement {
+    /// C's `double`.
+    public static var bufferFormat: StaticString { "d" }
+}
+
+extension Float: BufferElement {
+    /// C's `float`.
+    public static var bufferFormat: StaticString { "f" }
+}
+
+extension Int: BufferElement {
+    /// C's `long`.
+    public static var bufferFormat: StaticString { "l" }
+}
+
+extension Int64: BufferElement {
+    /// C's `long`.
+    public static var bufferFormat: StaticString { "l" }
+}
+
+extension Int32: BufferElement {
+    /// C's `int`.
+    public static var bufferFormat: StaticString { "i" }
+}
+
+extension Int16: BufferElement {
+    /// C's `short`.
+    public static var bufferFormat: StaticString { "h" }
+}
+
+extension Int8: BufferElement {
+    /// C's `signed char`.
+    public static var bufferFormat: StaticString { "b" }
+}
+
+extension UInt: BufferElement {
+    /// C's `unsigned long`.
+    public static var bufferFormat: StaticString { "L" }
+}
+
+extension UInt64: BufferElement {
+    /// C's `unsigned long`.
+    public static var bufferFormat: StaticString { "L" }
+}
+
+extension UInt32: BufferElement {
+    /// C's `unsigned int`.
+    public static var bufferFormat: StaticString { "I" }
+}
+
+extension UInt16: BufferElement {
+    /// C's `unsigned short`.
+    public static var bufferFormat: StaticString { "H" }
+}
+
+extension UInt8: BufferElement {
+    /// C's `unsigned char`.
+    public static var bufferFormat: StaticString { "B" }
+}
+
+extension Bool: BufferElement {
+    /// C's `_Bool`.
+    public static var bufferFormat: StaticString { "?" }
+
+    /// True for any byte but 0, since Python may write 2 through another view of the same memory.
+    @inlinable
+    @unsafe public static func element(at address: UnsafeRawPointer) -> Bool {
+        unsafe address.load(as: UInt8.self) != 0
+    }
+}

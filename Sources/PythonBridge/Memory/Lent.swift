@@ -1,0 +1,112 @@
+/// Memory that is lent to Python for one call, made by ``PythonArgument/lending(_:)-([E])`` and its kin.
+///
+/// After the call no view of it may be left: one that is comes back as ``PythonError/escape(_:)``. The value cannot outlive the
+/// array that it was made from, nor can the array be used meanwhile if it was lent to be written to.
+@safe
+public struct Lent<Element: BufferElement>: ~Copyable, ~Escapable {
+    @usableFromInline
+    enum Owner {
+        case array([Element])
+        case storage(SharedStorage)
+        /// Raw memory: its owner keeps it, the library cannot.
+        case caller
+    }
+
+    @usableFromInline let base: UnsafeMutableRawPointer
+    @usableFromInline let count: Int
+    @usableFromInline let isReadOnly: Bool
+    @usableFromInline let owner: Owner
+
+    @usableFromInline
+    @_lifetime(immortal)
+    init(base: UnsafeMutableRawPointer?, count: Int, isReadOnly: Bool, owner: Owner) {
+        unsafe self.base = base ?? SharedStorage.placeholder
+        self.count = count
+        self.isReadOnly = isReadOnly
+        self.owner = owner
+    }
+}
+
+extension Lent: PythonArgument {
+    /// Lends the memory until the call is over.
+    @inlinable
+    public borrowing func pass(to call: inout PythonCall) throws(PythonError) {
+        try unsafe call.appendLent(
+            BufferLayout(of: Element.self, base: base, count: count, isReadOnly: isReadOnly))
+    }
+
+    /// The array or the shared memory.
+    @inlinable
+    public var lendOwner: (any Sendable)? {
+        switch owner {
+        case .array(let array): array
+        case .storage(let storage): storage
+        case .caller: nil
+        }
+    }
+}
+
+extension PythonArgument where Self: ~Copyable & ~Escapable {
+    /// Lends an array to be read. A write raises in Python.
+    ///
+    /// If a view escapes, the array's memory lives as long as the view.
+    @inlinable
+    @_lifetime(immortal)
+    public static func lending<E>(_ array: [E]) -> Self where Self == Lent<E> {
+        // The value holds the array, whose memory stays where and as it is while anyone holds it.
+        let base = unsafe array.withUnsafeBufferPointer { unsafe UnsafeMutableRawPointer(mutating: $0.baseAddress) }
+        return unsafe Lent(base: base, count: array.count, isReadOnly: true, owner: .array(array))
+    }
+
+    /// Lends an array to be read and written to, in place.
+    ///
+    /// If a view escapes, the memory lives as long as the view; the array shares it with Python until the array changes next.
+    @inlinable
+    @_lifetime(&array)
+    public static func lending<E>(_ array: inout [E]) -> Self where Self == Lent<E> {
+        // This makes the memory the array's own. Nobody can use the array while the value lives, so it stays where it is.
+        let base = unsafe array.withUnsafeMutableBufferPointer { UnsafeMutableRawPointer($0.baseAddress) }
+        let lent = unsafe Lent(base: base, count: array.count, isReadOnly: false, owner: .array(array))
+        return unsafe _overrideLifetime(lent, mutating: &array)
+    }
+
+    /// Lends shared memory: to be read, or written to as well if Python may write to the buffer.
+    ///
+    /// If a view escapes, the memory lives as long as the view.
+    @inlinable
+    @_lifetime(immortal)
+    public static func lending<E>(_ buffer: SharedBuffer<E>) -> Self where Self == Lent<E> {
+        unsafe Lent(
+            base: buffer.base, count: buffer.count, isReadOnly: !buffer.isWritableByPython,
+            owner: .storage(buffer.storage))
+    }
+
+    /// Lends raw memory to be read. A write raises in Python.
+    ///
+    /// The memory must be valid during the call. If a view escapes, it must be kept until ``PythonEscape/lease`` has ended.
+    @inlinable
+    @_lifetime(immortal)
+    @unsafe public static func lending<E>(_ memory: UnsafeBufferPointer<E>) -> Self where Self == Lent<E> {
+        let base = unsafe UnsafeMutableRawPointer(mutating: memory.baseAddress)
+        return unsafe Lent(base: base, count: memory.count, isReadOnly: true, owner: .caller)
+    }
+
+    /// Lends raw memory to be read and written to.
+    ///
+    /// The memory must be valid during the call. If a view escapes, it must be kept until ``PythonEscape/lease`` has ended.
+    @inlinable
+    @_lifetime(immortal)
+    @unsafe public static func lending<E>(_ memory: UnsafeMutableBufferPointer<E>) -> Self where Self == Lent<E> {
+        unsafe Lent(base: memory.baseAddress, count: memory.count, isReadOnly: false, owner: .caller)
+    }
+}
+
+/// The same value with the lifetime of an exclusive access to `source`, which the caller knows it has.
+@unsafe
+@_unsafeNonescapableResult
+@_alwaysEmitIntoClient
+@_transparent
+@_lifetime(&source)
+func _overrideLifetime<T: ~Copyable & ~Escapable, U>(_ dependent: consuming T, mutating source: inout U) -> T {
+    dependent
+}

@@ -1,0 +1,21 @@
+internal import Synchronization
+
+/// Tells when Python has let go of memory that was lent to it.
+///
+/// The last view's end is the exporter's dealloc, so that a view kept by `numpy.ndarray(buffer:)` counts too.
+public final class PythonLease: Sendable {
+    private let ended = Atomic(false)
+    /// What keeps the memory alive; nil for raw memory, which is its owner's affair.
+    private let owner: (any Sendable)?
+
+    init(owner: (any Sendable)?) {
+        self.owner = owner
+    }
+
+    /// Whether the last of Python's views is gone. Once true it stays so.
+    public var hasEnded: Bool { ended.load(ordering: .acquiring) }
+
+    func end() {
+        ended.store(true, ordering: .releasing)
+    }
+}

@@ -1,0 +1,177 @@
+/// Contiguous elements in reference-counted memory that Swift and Python use at the same time.
+///
+/// A `SharedBuffer` is a reference: copies of it, and the views Python makes of it, are the same memory, which is given back
+/// when the last of them is gone. Passed to a ``PythonFunction`` it arrives as a one-dimensional `memoryview`, of which
+/// `numpy.asarray` makes an array at the same address. Python may keep that array for as long as it likes.
+///
+/// Memory made by ``init(capacity:)`` is an output: Python may write to it. Any other is an input, and a write raises in
+/// Python; ``readOnly`` makes an input of an output.
+///
+/// The buffer is `Sendable` in the way of a numpy array: reading from many threads is fine; an element that one thread writes
+/// while another reads it may have either value.
+@safe
+public struct SharedBuffer<Element: BufferElement>: Sendable {
+    @usableFromInline let storage: SharedStorage
+    @usableFromInline let byteOffset: Int
+    /// The number of elements.
+    public let count: Int
+    /// Whether Python may write to the memory. A write to other memory raises in Python (`ValueError` from numpy).
+    public let isWritableByPython: Bool
+
+    @usableFromInline
+    init(storage: SharedStorage, byteOffset: Int, count: Int, isWritableByPython: Bool) {
+        self.storage = storage
+        self.byteOffset = byteOffset
+        self.count = count
+        self.isWritableByPython = isWritableByPython
+    }
+
+    /// Zeroed memory for `capacity` elements, aligned to 64 bytes, that Python may write to.
+    ///
+    /// From 128 KiB up the memory is reserved only: pages that nobody touches cost nothing, so a generous capacity is free.
+    /// - Throws: ``PythonError/outOfMemory(byteCount:)``; ``PythonError/invalidBuffer(_:)`` for a negative capacity.
+    @inlinable
+    public init(capacity: Int) throws(PythonError) {
+        guard capacity >= 0 else { throw .invalidBuffer("a capacity of \(capacity) elements is negative") }
+        let (byteCount, overflow) = capacity.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+        guard !overflow else { throw .outOfMemory(byteCount: .max) }
+        let storage = try SharedStorage.allocate(byteCount: byteCount)
+        self.init(storage: storage, byteOffset: 0, count: capacity, isWritableByPython: true)
+    }
+
+    /// A copy of the elements in shared memory, aligned to 64 bytes: an input, which Python may not write to.
+    ///
+    /// - Throws: ``PythonError/outOfMemory(byteCount:)``.
+    @inlinable
+    public init(contentsOf elements: some Collection<Element>) throws(PythonError) {
+        let count = elements.count
+        let storage = try SharedStorage.allocate(byteCount: count * MemoryLayout<Element>.stride)
+        let target = unsafe UnsafeMutableBufferPointer(
+            start: storage.base.assumingMemoryBound(to: Element.self), count: count)
+        _ = unsafe target.initialize(from: elements)
+        self.init(storage: storage, byteOffset: 0, count: count, isWritableByPython: false)
+    }
+
+    /// The memory of an array as it is, without a copy: an input, which neither Python nor Swift may write to.
+    ///
+    /// The buffer holds the array, so the memory stays as it is now; a later change to the array is made on a copy.
+    @inlinable
+    public init(sharing array: [Element]) {
+        self.init(storage: .adopt(array), byteOffset: 0, count: array.count, isWritableByPython: false)
+    }
+
+    /// A file's bytes as elements, mapped rather than read: an input, which neither Python nor Swift may write to.
+    ///
+    /// The mapping lives as long as the buffer and every view of it. A file that another program shortens meanwhile ends the
+    /// process at the next touch of the lost pages (`SIGBUS`), as it would with `numpy.memmap`.
+    ///
+    /// - Parameters:
+    ///   - path: The file, in this machine's byte order.
+    ///   - byteOffset: Where the elements start, a multiple of their alignment.
+    ///   - count: How many there are; as many as the file has when it is nil.
+    /// - Throws: ``PythonError/file(path:errno:)`` when the file cannot be mapped; ``PythonError/invalidBuffer(_:)`` when the
+    ///   elements are misaligned, go past its end, or do not come out even.
+    /// - Note: Source: mmap(2).
+    public init(mapping path: String, byteOffset: Int = 0, count: Int? = nil) throws(PythonError) {
+        let storage = try SharedStorage.map(path)
+        let size = MemoryLayout<Element>.stride
+        guard byteOffset >= 0, byteOffset <= storage.byteCount else {
+            throw .invalidBuffer("'\(path)' has \(storage.byteCount) bytes, none at offset \(byteOffset)")
+        }
+        guard byteOffset.isMultiple(of: MemoryLayout<Element>.alignment) else {
+            throw .invalidBuffer("the elements of '\(path)' are misaligned: they start at byte \(byteOffset)")
+        }
+        let available = storage.byteCount - byteOffset
+        guard count != nil || available.isMultiple(of: size) else {
+            throw .invalidBuffer("the \(available) bytes of '\(path)' are not a whole number of \(size)-byte elements")
+        }
+        let count = count ?? available / size
+        guard count >= 0, count <= available / size else {
+            throw .invalidBuffer("'\(path)' has room for \(available / size) elements, not for \(count)")
+        }
+        self.init(storage: storage, byteOffset: byteOffset, count: count, isWritableByPython: false)
+    }
+
+    /// The same memory as an input: Python may not write to it.
+    public var readOnly: SharedBuffer {
+        SharedBuffer(storage: storage, byteOffset: byteOffset, count: count, isWritableByPython: false)
+    }
+
+    /// The same memory from `bounds.lowerBound` on, counted anew from 0.
+    ///
+    /// - Precondition: `bounds` is within `0..<count`.
+    public func extracting(_ bounds: Range<Int>) -> SharedBuffer {
+        precondition(bounds.lowerBound >= 0 && bounds.upperBound <= count, "SharedBuffer range is out of bounds")
+        let offset = byteOffset + bounds.lowerBound * MemoryLayout<Element>.stride
+        return SharedBuffer(
+            storage: storage, byteOffset: offset, count: bounds.count, isWritableByPython: isWritableByPython)
+    }
+
+    /// Every `stride`-th element from `start` on, in the same memory: a column of a table that is stored by rows.
+    ///
+    /// - Throws: ``PythonError/invalidBuffer(_:)`` when an element would lie outside the buffer.
+    public func strided(from start: Int, by stride: Int, count: Int) throws(PythonError) -> StridedView<Element> {
+        try StridedView(of: self, from: start, by: stride, count: count)
+    }
+
+    @usableFromInline var base: UnsafeMutableRawPointer { unsafe storage.base + byteOffset }
+
+    /// Calls `body` with the memory. The pointer is valid until `body` returns.
+    ///
+    /// - Throws: What `body` throws.
+    @inlinable
+    public func withUnsafeBufferPointer<R, E>(
+        _ body: (UnsafeBufferPointer<Element>) throws(E) -> R
+    ) throws(E) -> R {
+        defer { extendLifetime(storage) }
+        return try unsafe body(UnsafeBufferPointer(start: base.assumingMemoryBound(to: Element.self), count: count))
+    }
+
+    /// Calls `body` with the memory, to be written to. The pointer is valid until `body` returns.
+    ///
+    /// - Precondition: The memory is not an array's nor a read-only mapping.
+    /// - Throws: What `body` throws.
+    @inlinable
+    public func withUnsafeMutableBufferPointer<R, E>(
+        _ body: (UnsafeMutableBufferPointer<Element>) throws(E) -> R
+    ) throws(E) -> R {
+        precondition(storage.isMutable, "SharedBuffer over an array or a read-only mapping is immutable")
+        defer { extendLifetime(storage) }
+        let base = unsafe base.assumingMemoryBound(to: Element.self)
+        return try unsafe body(UnsafeMutableBufferPointer(start: base, count: count))
+    }
+}
+
+extension SharedBuffer: RandomAccessCollection {
+    /// 0.
+    public var startIndex: Int { 0 }
+    /// The number of elements.
+    public var endIndex: Int { count }
+
+    /// The element at `position`.
+    ///
+    /// - Precondition: `position` is within `0..<count`; to set, the memory is not an array's nor a read-only mapping.
+    @inlinable
+    public subscript(position: Int) -> Element {
+        get {
+            precondition(position >= 0 && position < count, "SharedBuffer index is out of bounds")
+            defer { extendLifetime(storage) }
+            return unsafe Element.element(at: base + position * MemoryLayout<Element>.stride)
+        }
+        nonmutating set {
+            precondition(position >= 0 && position < count, "SharedBuffer index is out of bounds")
+            precondition(storage.isMutable, "SharedBuffer over an array or a read-only mapping is immutable")
+            defer { extendLifetime(storage) }
+            unsafe (base + position * MemoryLayout<Element>.stride).storeBytes(of: newValue, as: Element.self)
+        }
+    }
+}
+
+extension SharedBuffer: PythonConvertible {
+    /// A `memoryview` of the memory, which Python may keep.
+    @inlinable
+    public func pythonValue() throws(PythonError) -> PythonValue {
+        try unsafe storage.share(
+            BufferLayout(of: Element.self, base: base, count: count, isReadOnly: !isWritableByPython))
+    }
+}

@@ -1,0 +1,11 @@
+import PythonBridge
+
+/// The one interpreter of the test process, isolated and with the environment that `make` prepared.
+enum TestPython {
+    static func start() throws(PythonError) -> PythonInterpreter {
+        try PythonInterpreter.start(PythonConfiguration(searchPaths: [repository]))
+    }
+
+    /// The checkout's directory.
+    static let repository = #filePath.split(separator: "/").dropLast(3).reduce(into: "") { $0 += "/" + $1 }
+}

@@ -1,0 +1,1 @@
+"""The contract of pyoutliers, one behaviour for each test."""
