@@ -5,8 +5,12 @@ let package = Package(
     name: "python-bridge",
     products: [
         .library(name: "PythonBridge", targets: ["PythonBridge"]),
+        .library(name: "Outliers", targets: ["Outliers"]),
+        .executable(name: "outliers", targets: ["OutliersCommand"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
     ],
     targets: [
@@ -14,6 +18,15 @@ let package = Package(
         .systemLibrary(name: "CPython", pkgConfig: "python3-embed", providers: [.apt(["libpython3-dev"])]),
         .target(name: "CShim", dependencies: ["CPython"], path: "CShim"),
         .target(name: "PythonBridge", dependencies: ["CShim"]),
+        .target(name: "Outliers", dependencies: ["PythonBridge"]),
+        .executableTarget(
+            name: "OutliersCommand",
+            dependencies: [
+                "Outliers", "PythonBridge",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .testTarget(
             name: "PythonBridgeTests",
             dependencies: ["PythonBridge", .product(name: "Subprocess", package: "swift-subprocess")]

@@ -4,8 +4,7 @@
 #include <stdatomic.h>
 
 struct cshim_exporter {
-    PyObject_HEAD
-    cshim_layout layout;
+    PyObject_HEAD cshim_layout layout;
     atomic_bool has_ended; ///< a lend that is over: no new view
     void *owner;           ///< keeps the memory; null while it is lent
     cshim_release_owner release_owner;
@@ -14,8 +13,8 @@ struct cshim_exporter {
 /// One count is this file's own, from start to stop; each exporter holds another.
 static PyTypeObject *exporter_type;
 
-/// Memory of exporters that are gone, for the next ones: half of what making one costs is the allocation. The GIL guards it,
-/// so there is none in a free-threaded CPython, nor under AddressSanitizer, which it would blind.
+/// Memory of exporters that are gone, for the next ones: half of what making one costs is the allocation. The GIL
+/// guards it, so there is none in a free-threaded CPython, nor under AddressSanitizer, which it would blind.
 #if !defined(Py_GIL_DISABLED) && !__has_feature(address_sanitizer)
 enum { spare_capacity = 16 };
 #else
@@ -41,7 +40,8 @@ static int exporter_get_buffer(PyObject *object, Py_buffer *view, int flags) {
     bool is_contiguous = layout->stride == layout->item_size || layout->count <= 1;
     bool wants_contiguous = (flags & PyBUF_STRIDES) != PyBUF_STRIDES ||
                             (flags & (PyBUF_C_CONTIGUOUS | PyBUF_F_CONTIGUOUS | PyBUF_ANY_CONTIGUOUS) & ~PyBUF_STRIDES);
-    if (wants_contiguous && !is_contiguous) return refuse(view, "this memory is strided, and a contiguous view was asked for");
+    if (wants_contiguous && !is_contiguous)
+        return refuse(view, "this memory is strided, and a contiguous view was asked for");
     view->buf = layout->base;
     view->len = layout->count * layout->item_size;
     view->itemsize = layout->item_size;
@@ -95,8 +95,7 @@ bool cshim_exporter_type_start(void) {
 }
 
 void cshim_exporter_type_stop(void) {
-    while (spare.count > 0)
-        PyObject_Free(spare.exporters[--spare.count]);
+    while (spare.count > 0) PyObject_Free(spare.exporters[--spare.count]);
     Py_CLEAR(exporter_type);
 }
 
@@ -178,7 +177,7 @@ bool cshim_view_acquire(cshim_object *object, cshim_view *result) {
         .dimensions = view->ndim,
         .count = view->ndim == 1 ? view->shape[0] : 0,
         .stride = view->ndim == 1 ? view->strides[0] : 0,
-        .format = view->format != NULL ? view->format : "B",
+        .format = view->format,
         .read_only = view->readonly,
     };
     return true;

@@ -85,12 +85,18 @@ cshim_object *cshim_bool(bool value) { return handle(PyBool_FromLong(value)); }
 cshim_object *cshim_int(int64_t value) { return handle(PyLong_FromLongLong(value)); }
 cshim_object *cshim_uint(uint64_t value) { return handle(PyLong_FromUnsignedLongLong(value)); }
 cshim_object *cshim_float(double value) { return handle(PyFloat_FromDouble(value)); }
-cshim_object *cshim_string(const char *utf8, ptrdiff_t length) { return handle(PyUnicode_FromStringAndSize(utf8, length)); }
+cshim_object *cshim_string(const char *utf8, ptrdiff_t length) {
+    return handle(PyUnicode_FromStringAndSize(utf8, length));
+}
 cshim_object *cshim_list(ptrdiff_t count) { return handle(PyList_New(count)); }
 cshim_object *cshim_tuple(ptrdiff_t count) { return handle(PyTuple_New(count)); }
 
-void cshim_list_fill(cshim_object *list, ptrdiff_t index, cshim_object *item) { PyList_SET_ITEM(py(list), index, py(item)); }
-void cshim_tuple_fill(cshim_object *tuple, ptrdiff_t index, cshim_object *item) { PyTuple_SET_ITEM(py(tuple), index, py(item)); }
+void cshim_list_fill(cshim_object *list, ptrdiff_t index, cshim_object *item) {
+    PyList_SET_ITEM(py(list), index, py(item));
+}
+void cshim_tuple_fill(cshim_object *tuple, ptrdiff_t index, cshim_object *item) {
+    PyTuple_SET_ITEM(py(tuple), index, py(item));
+}
 
 // MARK: - Values from Python
 
@@ -153,7 +159,8 @@ cshim_reading cshim_read_float(cshim_object *object, double *value) {
     // Floats, ints and numpy's numbers; not text, which has no __float__, and not an array, which has one.
     PyNumberMethods *number = Py_TYPE(py(object))->tp_as_number;
     if (number == NULL || (number->nb_float == NULL && number->nb_index == NULL)) return CSHIM_WRONG_TYPE;
-    if (Py_TYPE(py(object))->tp_as_sequence != NULL && Py_TYPE(py(object))->tp_as_sequence->sq_length != NULL) return CSHIM_WRONG_TYPE;
+    if (Py_TYPE(py(object))->tp_as_sequence != NULL && Py_TYPE(py(object))->tp_as_sequence->sq_length != NULL)
+        return CSHIM_WRONG_TYPE;
     *value = PyFloat_AsDouble(py(object));
     return *value == -1.0 ? reading_after_error() : CSHIM_READ;
 }

@@ -23,7 +23,8 @@ static char *copy_type_name(PyTypeObject *type) {
     PyObject *name = PyObject_GetAttrString((PyObject *)type, "__qualname__");
     PyObject *module = PyObject_GetAttrString((PyObject *)type, "__module__");
     PyErr_Clear();
-    bool is_plain = module == NULL || !PyUnicode_Check(module) || PyUnicode_CompareWithASCIIString(module, "builtins") == 0;
+    bool is_plain =
+        module == NULL || !PyUnicode_Check(module) || PyUnicode_CompareWithASCIIString(module, "builtins") == 0;
     PyObject *text = is_plain || name == NULL ? Py_XNewRef(name) : PyUnicode_FromFormat("%U.%U", module, name);
     Py_XDECREF(name);
     Py_XDECREF(module);
@@ -35,8 +36,9 @@ static char *copy_traceback(PyObject *exception) {
     PyObject *module = PyImport_ImportModule("traceback");
     PyObject *traceback = PyException_GetTraceback(exception); // new reference, or null for one that was never raised
     PyObject *lines = module == NULL ? NULL
-                                     : PyObject_CallMethod(module, "format_exception", "OOO", Py_TYPE(exception), exception,
-                                                           traceback != NULL ? traceback : Py_None);
+                                     : PyObject_CallMethod(
+                                           module, "format_exception", "OOO", Py_TYPE(exception), exception,
+                                           traceback != NULL ? traceback : Py_None);
     PyObject *empty = PyUnicode_FromString("");
     PyObject *text = lines != NULL && empty != NULL ? PyUnicode_Join(empty, lines) : NULL;
     Py_XDECREF(empty);

@@ -90,19 +90,20 @@ cshim_object *_Nullable cshim_lend(const cshim_layout *layout, cshim_exporter *_
 /// owns its reference to the exporter and must hand it to cshim_lend_escaped.
 bool cshim_lend_end(cshim_exporter *exporter, cshim_object *view);
 
-/// Makes `owner` keep the escaped memory until the exporter's dealloc. Takes over the count on `owner` and the reference to the exporter.
+/// Makes `owner` keep the escaped memory until the exporter's dealloc. Takes over the count on `owner` and the
+/// reference to the exporter.
 void cshim_lend_escaped(cshim_exporter *exporter, void *owner, cshim_release_owner release_owner);
 
 /// A view of memory that Python owns (Py_buffer, PyBUF_FULL_RO).
 typedef struct {
-    void *view;          ///< the Py_buffer; give it up with cshim_view_release
-    void *base;
+    void *_Nullable view; ///< the Py_buffer, null before it is acquired; give it up with cshim_view_release
+    void *_Nullable base; ///< may be null when there are no bytes
     ptrdiff_t byte_count;
     ptrdiff_t item_size;
     int32_t dimensions;
-    ptrdiff_t count;      ///< elements of a one-dimensional view
-    ptrdiff_t stride;     ///< bytes between them
-    const char *format;   ///< as long as the view
+    ptrdiff_t count;              ///< elements of a one-dimensional view
+    ptrdiff_t stride;             ///< bytes between them
+    const char *_Nullable format; ///< as long as the view
     bool read_only;
 } cshim_view;
 
@@ -131,8 +132,8 @@ bool cshim_is_callable(cshim_object *object);
 /// The name of an object's type, as long as the type lives.
 const char *cshim_type_name(cshim_object *object);
 
-/// Room for a call's `count` references on this thread's own stack of them; from malloc when that is full, null when there is
-/// no memory. Not initialized. Needs no thread state.
+/// Room for a call's `count` references on this thread's own stack of them; from malloc when that is full, null when
+/// there is no memory. Not initialized. Needs no thread state.
 cshim_object *_Nullable *_Nullable cshim_vector_push(ptrdiff_t count);
 
 /// Gives back what the last cshim_vector_push on this thread gave.

@@ -113,12 +113,25 @@ extension Array: PythonArgument where Element: PythonConvertible {}
 extension Array: PythonConvertible where Element: PythonConvertible {
     /// A new `list`. Each item becomes a Python object of its own, so this copies; ``PythonArgument/lending(_:)-([E])`` and
     /// ``SharedBuffer`` do not. Source: `PyList_New`.
+    @inlinable
     public func pythonValue() throws(PythonError) -> PythonValue {
-        let list = unsafe try PythonValue(created: cshim_list(count))
-        for (index, item) in enumerated() {
-            // The list takes over the item's reference; a failure here frees the list with the items that it has.
-            unsafe cshim_list_fill(list.handle, index, try item.pythonValue().take())
-        }
+        let list = try PythonValue(listOf: count)
+        // A failure half way frees the list with the items that it has.
+        for index in indices { list.fill(index, with: try self[index].pythonValue()) }
         return list
+    }
+}
+
+extension PythonValue {
+    /// A new list whose items are still to be filled in.
+    @usableFromInline
+    init(listOf count: Int) throws(PythonError) {
+        unsafe try self.init(created: cshim_list(count))
+    }
+
+    /// Fills an item of a new list, which takes over the reference.
+    @usableFromInline
+    borrowing func fill(_ index: Int, with item: consuming PythonValue) {
+        unsafe cshim_list_fill(handle, index, item.take())
     }
 }

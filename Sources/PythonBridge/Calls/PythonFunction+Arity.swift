@@ -57,7 +57,9 @@ extension PythonFunction {
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
     @inlinable
-    public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, R: PythonResult>(
+    public func callAsFunction<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
+    >(
         _ a: borrowing A, _ b: borrowing B, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 2 + (keywords?.entries.count ?? 0))
@@ -85,7 +87,10 @@ extension PythonFunction {
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
     @inlinable
-    public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, C: PythonArgument & ~Copyable & ~Escapable, R: PythonResult>(
+    public func callAsFunction<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
+        C: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
+    >(
         _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 3 + (keywords?.entries.count ?? 0))
@@ -104,7 +109,10 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
     @inlinable
-    public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, C: PythonArgument & ~Copyable & ~Escapable>(
+    public func callAsFunction<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
+        C: PythonArgument & ~Copyable & ~Escapable
+    >(
         _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, keywords: PythonKeywords? = nil
     ) throws(PythonError) {
         let _: Ignored = try self(a, b, c, keywords: keywords)
@@ -115,7 +123,10 @@ extension PythonFunction {
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
     @inlinable
-    public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable, R: PythonResult>(
+    public func callAsFunction<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
+        C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
+    >(
         _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 4 + (keywords?.entries.count ?? 0))
@@ -136,7 +147,10 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
     @inlinable
-    public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable>(
+    public func callAsFunction<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
+        C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable
+    >(
         _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, keywords: PythonKeywords? = nil
     ) throws(PythonError) {
         let _: Ignored = try self(a, b, c, d, keywords: keywords)
@@ -147,8 +161,13 @@ extension PythonFunction {
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
     @inlinable
-    public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable, E: PythonArgument & ~Copyable & ~Escapable, R: PythonResult>(
-        _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ e: borrowing E, keywords: PythonKeywords? = nil
+    public func callAsFunction<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
+        C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
+        E: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
+    >(
+        _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ e: borrowing E,
+        keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 5 + (keywords?.entries.count ?? 0))
         try a.pass(to: &call)
@@ -170,8 +189,13 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
     @inlinable
-    public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable, E: PythonArgument & ~Copyable & ~Escapable>(
-        _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ e: borrowing E, keywords: PythonKeywords? = nil
+    public func callAsFunction<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
+        C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
+        E: PythonArgument & ~Copyable & ~Escapable
+    >(
+        _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ e: borrowing E,
+        keywords: PythonKeywords? = nil
     ) throws(PythonError) {
         let _: Ignored = try self(a, b, c, d, e, keywords: keywords)
     }
@@ -181,8 +205,13 @@ extension PythonFunction {
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
     @inlinable
-    public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable, E: PythonArgument & ~Copyable & ~Escapable, F: PythonArgument & ~Copyable & ~Escapable, R: PythonResult>(
-        _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ e: borrowing E, _ f: borrowing F, keywords: PythonKeywords? = nil
+    public func callAsFunction<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
+        C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
+        E: PythonArgument & ~Copyable & ~Escapable, F: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
+    >(
+        _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ e: borrowing E, _ f: borrowing F,
+        keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 6 + (keywords?.entries.count ?? 0))
         try a.pass(to: &call)
@@ -206,8 +235,13 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
     @inlinable
-    public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable, E: PythonArgument & ~Copyable & ~Escapable, F: PythonArgument & ~Copyable & ~Escapable>(
-        _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ e: borrowing E, _ f: borrowing F, keywords: PythonKeywords? = nil
+    public func callAsFunction<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
+        C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
+        E: PythonArgument & ~Copyable & ~Escapable, F: PythonArgument & ~Copyable & ~Escapable
+    >(
+        _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ e: borrowing E, _ f: borrowing F,
+        keywords: PythonKeywords? = nil
     ) throws(PythonError) {
         let _: Ignored = try self(a, b, c, d, e, f, keywords: keywords)
     }

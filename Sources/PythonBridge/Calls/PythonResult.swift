@@ -107,17 +107,31 @@ extension Array: PythonResult where Element: PythonResult {
     /// Copies the items of a list, a tuple, an array or any other iterable; text and bytes are refused.
     ///
     /// Source: `PyObject_GetIter`, `PyIter_Next`.
+    @inlinable
     public static func read(_ value: borrowing PythonValue) throws(PythonError) -> [Element] {
-        guard let handle = unsafe cshim_iterator(value.handle) else {
-            throw cshim_exception_occurred()
-                ? .raised() : .conversion(expected: "\(Self.self)", found: value.typeName)
+        guard let iterator = try value.iterator() else {
+            throw .conversion(expected: "\(Self.self)", found: value.typeName)
         }
-        let iterator = unsafe PythonValue(taking: handle)
         var items: [Element] = []
-        while let item = unsafe cshim_next(iterator.handle) {
-            unsafe items.append(try Element.read(PythonValue(taking: item)))
-        }
-        if cshim_exception_occurred() { throw .raised() }
+        while let item = try iterator.next() { items.append(try Element.read(item)) }
         return items
+    }
+}
+
+extension PythonValue {
+    /// Goes through the items; nil for text, bytes and what has none.
+    @usableFromInline
+    borrowing func iterator() throws(PythonError) -> PythonValue? {
+        if let iterator = unsafe cshim_iterator(handle) { return unsafe PythonValue(taking: iterator) }
+        if cshim_exception_occurred() { throw .raised() }
+        return nil
+    }
+
+    /// The next item of an iterator; nil at its end.
+    @usableFromInline
+    borrowing func next() throws(PythonError) -> PythonValue? {
+        if let item = unsafe cshim_next(handle) { return unsafe PythonValue(taking: item) }
+        if cshim_exception_occurred() { throw .raised() }
+        return nil
     }
 }

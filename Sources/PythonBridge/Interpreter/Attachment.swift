@@ -22,12 +22,21 @@ struct Attachment: ~Copyable {
     }
 }
 
-/// References that were given up on a thread that was not attached. The next thread to attach releases them.
+/// What was given up on a thread that was not attached. The next thread to attach releases it.
 enum PendingReleases {
     @safe
     private struct Release: @unchecked Sendable {
-        let handle: OpaquePointer
+        @safe enum Kind { case object(OpaquePointer), view(UnsafeMutableRawPointer) }
+        let kind: Kind
         let interpreter: UInt32
+
+        /// The thread is attached to the interpreter.
+        func perform() {
+            switch kind {
+            case .object(let handle): unsafe cshim_release(handle)
+            case .view(let view): unsafe cshim_view_release(view)
+            }
+        }
     }
 
     private static let queue = Mutex<[Release]>([])
@@ -35,11 +44,20 @@ enum PendingReleases {
 
     /// Gives up one reference, now if this thread is attached. A reference into an interpreter that has ended is inert.
     static func release(_ handle: OpaquePointer, of interpreter: UInt32) {
-        guard cshim_running() == interpreter else { return }
+        unsafe release(Release(kind: .object(handle), interpreter: interpreter))
+    }
+
+    /// Gives up a view, likewise.
+    static func release(view: UnsafeMutableRawPointer, of interpreter: UInt32) {
+        unsafe release(Release(kind: .view(view), interpreter: interpreter))
+    }
+
+    private static func release(_ release: Release) {
+        guard cshim_running() == release.interpreter else { return }
         if cshim_is_attached() {
-            unsafe cshim_release(handle)
+            release.perform()
         } else {
-            queue.withLock { unsafe $0.append(Release(handle: handle, interpreter: interpreter)) }
+            queue.withLock { $0.append(release) }
             isEmpty.store(false, ordering: .releasing)
         }
     }
@@ -53,8 +71,6 @@ enum PendingReleases {
             return queue
         }
         let running = cshim_running()
-        for release in releases where release.interpreter == running {
-            unsafe cshim_release(release.handle)
-        }
+        for release in releases where release.interpreter == running { release.perform() }
     }
 }

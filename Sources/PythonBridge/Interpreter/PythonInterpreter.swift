@@ -151,7 +151,9 @@ extension PythonInterpreter {
         let file = FileSystem.resolved(path) ?? FileSystem.absolute(path)
         let loaded = try module("sys").attribute("modules")
         // The path as the module's name: it is the script's own, and no other module's.
-        if let module: PythonObject = try loaded.function("get")(file) as PythonObject?, try module.typeName != "NoneType" {
+        if let module: PythonObject = try loaded.function("get")(file) as PythonObject?,
+            try module.typeName != "NoneType"
+        {
             return module
         }
         let attachment = try Attachment()

@@ -10,7 +10,8 @@ struct BufferLayout {
     ///   - base: The first element's address; never null.
     ///   - stride: How many elements lie from one to the next.
     @usableFromInline
-    init(base: UnsafeMutableRawPointer, count: Int, stride: Int, itemSize: Int, format: StaticString, isReadOnly: Bool) {
+    init(base: UnsafeMutableRawPointer, count: Int, stride: Int, itemSize: Int, format: StaticString, isReadOnly: Bool)
+    {
         unsafe layout = unsafe cshim_layout(
             base: base, count: count, stride: stride * itemSize, item_size: itemSize,
             format: UnsafeRawPointer(format.utf8Start).assumingMemoryBound(to: CChar.self), read_only: isReadOnly)

@@ -100,13 +100,3 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
         unsafe Lent(base: memory.baseAddress, count: memory.count, isReadOnly: false, owner: .caller)
     }
 }
-
-/// The same value with the lifetime of an exclusive access to `source`, which the caller knows it has.
-@unsafe
-@_unsafeNonescapableResult
-@_alwaysEmitIntoClient
-@_transparent
-@_lifetime(&source)
-func _overrideLifetime<T: ~Copyable & ~Escapable, U>(_ dependent: consuming T, mutating source: inout U) -> T {
-    dependent
-}

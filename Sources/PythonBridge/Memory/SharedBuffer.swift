@@ -74,22 +74,39 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
     /// - Note: Source: mmap(2).
     public init(mapping path: String, byteOffset: Int = 0, count: Int? = nil) throws(PythonError) {
         let storage = try SharedStorage.map(path)
+        let bytes = SharedBuffer<UInt8>(
+            storage: storage, byteOffset: 0, count: storage.byteCount, isWritableByPython: false)
+        try self.init(reinterpreting: bytes, byteOffset: byteOffset, count: count)
+    }
+
+    /// Bytes as elements, in the same memory: an input, which Python may not write to.
+    ///
+    /// - Parameters:
+    ///   - bytes: The memory.
+    ///   - byteOffset: Where the elements start.
+    ///   - count: How many there are; as many as the bytes make when it is nil.
+    /// - Throws: ``PythonError/invalidBuffer(_:)`` when the elements are misaligned, go past the end, or do not come out even.
+    public init(
+        reinterpreting bytes: SharedBuffer<UInt8>, byteOffset: Int = 0, count: Int? = nil
+    ) throws(PythonError) {
         let size = MemoryLayout<Element>.stride
-        guard byteOffset >= 0, byteOffset <= storage.byteCount else {
-            throw .invalidBuffer("'\(path)' has \(storage.byteCount) bytes, none at offset \(byteOffset)")
+        guard byteOffset >= 0, byteOffset <= bytes.count else {
+            throw .invalidBuffer("there is no byte \(byteOffset) among \(bytes.count)")
         }
-        guard byteOffset.isMultiple(of: MemoryLayout<Element>.alignment) else {
-            throw .invalidBuffer("the elements of '\(path)' are misaligned: they start at byte \(byteOffset)")
+        let address = unsafe UInt(bitPattern: bytes.base + byteOffset)
+        guard address.isMultiple(of: UInt(MemoryLayout<Element>.alignment)) else {
+            throw .invalidBuffer("elements of \(size) bytes are misaligned at byte \(byteOffset)")
         }
-        let available = storage.byteCount - byteOffset
+        let available = bytes.count - byteOffset
         guard count != nil || available.isMultiple(of: size) else {
-            throw .invalidBuffer("the \(available) bytes of '\(path)' are not a whole number of \(size)-byte elements")
+            throw .invalidBuffer("\(available) bytes are not a whole number of elements of \(size) bytes")
         }
         let count = count ?? available / size
         guard count >= 0, count <= available / size else {
-            throw .invalidBuffer("'\(path)' has room for \(available / size) elements, not for \(count)")
+            throw .invalidBuffer("\(available) bytes hold \(available / size) elements of \(size) bytes, not \(count)")
         }
-        self.init(storage: storage, byteOffset: byteOffset, count: count, isWritableByPython: false)
+        self.init(
+            storage: bytes.storage, byteOffset: bytes.byteOffset + byteOffset, count: count, isWritableByPython: false)
     }
 
     /// The same memory as an input: Python may not write to it.
@@ -139,6 +156,18 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
         defer { extendLifetime(storage) }
         let base = unsafe base.assumingMemoryBound(to: Element.self)
         return try unsafe body(UnsafeMutableBufferPointer(start: base, count: count))
+    }
+}
+
+extension SharedBuffer where Element: Numeric {
+    /// The elements, to be read without a call for each. The compiler keeps the span within the life of the buffer.
+    @inlinable
+    public var span: Span<Element> {
+        @_lifetime(borrow self)
+        get {
+            let memory = unsafe UnsafeBufferPointer(start: base.assumingMemoryBound(to: Element.self), count: count)
+            return unsafe _overrideLifetime(Span(_unsafeElements: memory), borrowing: self)
+        }
     }
 }
 

@@ -1,0 +1,151 @@
+# What people type. Everything is set up on the way: `make run` on a fresh machine, then `make test`.
+#
+#   make run                             set up, build, and find the outliers of the Nile series
+#   make test                            set up, and pass all tests
+#   make PYTHON=/path/to/python3.13 test the same against another CPython (3.9 to 3.13)
+#   make help                            the other targets
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-swift test-python asan tsan matrix bench lint format docs clean
+
+# PYTHON chooses the CPython to link; otherwise it is the one that pkg-config names (PKG_CONFIG_PATH is honoured). Each has a
+# build folder and a virtual environment of its own.
+ifdef PYTHON
+export PKG_CONFIG_PATH := $(shell '$(PYTHON)' -c 'import sysconfig; print(sysconfig.get_config_var("LIBPC"))')
+LINKED := $(shell '$(PYTHON)' -c 'import sysconfig; print(sysconfig.get_python_version())')
+BUILD := .build-$(LINKED)
+VENV := .venv-$(LINKED)
+else
+BUILD := .build
+VENV := .venv
+endif
+
+# The libpython is found at run time where it was found at link time.
+libdir = $(shell pkg-config --variable=libdir python3-embed)
+SWIFT_FLAGS = --scratch-path $(BUILD) -Xlinker -rpath -Xlinker '$(libdir)'
+PROGRAM := $(BUILD)/release/outliers
+# The environment for what is run: the right packages, and nothing of the user's own Python.
+RUN = VIRTUAL_ENV="$$PWD/$(VENV)" PYTHONDONTWRITEBYTECODE=1
+
+help:
+	@printf '%s\n' 'run     set up, build, and find the outliers of a real series' \
+	  'test    set up, and pass all tests (Swift, pytest, the program)' \
+	  'lint    swift format, clang-format and ruff, strictly' \
+	  'format  the same tools, mending' \
+	  'asan    the tests under AddressSanitizer' \
+	  'tsan    the tests under ThreadSanitizer' \
+	  'matrix  the tests against every CPython from 3.9 to 3.13 that is found' \
+	  'bench   the call path beside plain C' \
+	  'docs    the documentation, without a warning' \
+	  'clean   remove what was built'
+
+# MARK: Setup
+
+PACKAGES := libpython3-dev pkg-config python3-venv
+LINT_TOOLS := ruff==0.14.4 clang-format==21.1.2
+
+# The python of the libpython that is linked. Not the one on the PATH, which may be another version.
+linked_python = $(shell pkg-config --variable=prefix python3-embed)/bin/python$(shell pkg-config --modversion python3-embed)
+
+# CPython's development files, and a python that can make virtual environments. Debian's packages are installed by root; anyone
+# else is shown the command.
+define install_packages
+@command -v swift >/dev/null || { echo 'make: Swift is missing: install it from swift.org' >&2; exit 69; }
+@if pkg-config --exists python3-embed 2>/dev/null && '$(linked_python)' -c 'import ensurepip, venv' 2>/dev/null; then :; \
+elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGES); \
+else \
+  echo 'make: the files to embed CPython are missing: sudo apt-get install -y $(PACKAGES)' >&2; exit 69; \
+fi
+endef
+
+setup: $(VENV)/ready-to-run
+
+$(VENV)/ready-to-run: pyoutliers/pyproject.toml
+	$(install_packages)
+	$(MAKE) --no-print-directory $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'numpy>=1.26' 'matplotlib>=3.8'
+	@touch $@
+
+$(VENV)/bin/python:
+	'$(linked_python)' -m venv $(VENV)
+
+$(VENV)/ready-to-test: $(VENV)/ready-to-run
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check pytest scipy
+	@touch $@
+
+$(VENV)/ready-to-lint: $(VENV)/ready-to-run Makefile
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(LINT_TOOLS)
+	@touch $@
+
+# MARK: Run and test
+
+run: setup
+	swift build $(SWIFT_FLAGS) -c release --product outliers
+	@echo
+	$(PROGRAM) detect Tests/Fixtures/nile.csv --column volume
+
+test: test-swift test-python
+
+test-swift: $(VENV)/ready-to-test
+	swift build $(SWIFT_FLAGS) -c release --product outliers
+	swift build $(SWIFT_FLAGS) --build-tests
+	$(RUN) OUTLIERS_PROGRAM=$(PROGRAM) swift test $(SWIFT_FLAGS) --skip-build --disable-xctest
+
+test-python: $(VENV)/ready-to-test
+	$(RUN) $(VENV)/bin/python -m pytest -q pyoutliers
+
+# The programs that the tests start are instrumented too. The file of ten million rows is left to `make test`.
+SANITIZED_TEST = swift test $(1) --disable-xctest --skip 'ten million'
+
+asan: $(VENV)/ready-to-test
+	$(RUN) ASAN_OPTIONS=detect_leaks=0 \
+	  $(call SANITIZED_TEST,$(subst $(BUILD),$(BUILD)-asan,$(SWIFT_FLAGS)) --sanitize=address)
+
+tsan: $(VENV)/ready-to-test
+	$(RUN) TSAN_OPTIONS="suppressions=$$PWD/Tests/Fixtures/tsan.supp" \
+	  $(call SANITIZED_TEST,$(subst $(BUILD),$(BUILD)-tsan,$(SWIFT_FLAGS)) --sanitize=thread)
+
+# One CPython of each minor version, if it is a shared library that can be embedded.
+matrix:
+	@found=; for minor in 9 10 11 12 13; do \
+	  for python in "$$(command -v python3.$$minor)" "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.$$minor.*/bin/python3.$$minor; do \
+	    pc="$$("$$python" -c 'import sysconfig; print(sysconfig.get_config_var("LIBPC"))' 2>/dev/null)" || continue; \
+	    [ -f "$$pc/python3-embed.pc" ] || continue; \
+	    found="$$found $$python"; echo "== $$python"; \
+	    $(MAKE) --no-print-directory PYTHON="$$python" test || exit 1; \
+	    break; \
+	  done; \
+	done; \
+	[ -n "$$found" ] || { echo 'make: no CPython from 3.9 to 3.13 was found that can be embedded' >&2; exit 69; }; \
+	echo "passed with:$$found"
+
+bench: setup
+	$(RUN) PATH="$$PATH" swift package --package-path Tests/Benchmarks --scratch-path $(BUILD)-bench \
+	  -Xlinker -rpath -Xlinker '$(libdir)' --disable-sandbox benchmark
+
+# MARK: Care
+
+SWIFT_SOURCES := Package.swift Sources Tests
+C_SOURCES := $(wildcard CShim/*.c CShim/*.h CShim/include/*.h)
+
+lint: $(VENV)/ready-to-lint
+	swift format lint --strict --recursive --parallel $(SWIFT_SOURCES)
+	$(VENV)/bin/clang-format --dry-run --Werror $(C_SOURCES)
+	$(VENV)/bin/ruff check pyoutliers
+	$(VENV)/bin/ruff format --check pyoutliers
+
+format: $(VENV)/ready-to-lint
+	swift format --in-place --recursive --parallel $(SWIFT_SOURCES)
+	$(VENV)/bin/clang-format -i $(C_SOURCES)
+	$(VENV)/bin/ruff check --fix pyoutliers
+	$(VENV)/bin/ruff format pyoutliers
+
+docs: setup
+	PYTHON_BRIDGE_DOCS=1 swift package --scratch-path $(BUILD)-docs --allow-writing-to-directory $(BUILD)-docs/html \
+	  generate-documentation --target PythonBridge --target Outliers --warnings-as-errors \
+	  --enable-experimental-combined-documentation --output-path $(BUILD)-docs/html
+
+clean:
+	rm -rf .build* .venv*

@@ -1,0 +1,87 @@
+public import PythonBridge
+
+/// numpy in this process, on Swift's memory: `pyoutliers.detect_into`. Nothing is copied in either direction.
+///
+/// A crash in Python or in an extension ends the process.
+public struct EmbeddedEngine: OutlierEngine {
+    private let detectInto: PythonFunction
+    private let moments: PythonFunction
+
+    /// Looks the functions up.
+    ///
+    /// - Throws: ``OutlierError/python(_:)`` when `pyoutliers`, or numpy, cannot be imported.
+    public init(python: PythonInterpreter) throws(OutlierError) {
+        do throws(PythonError) {
+            detectInto = try python.function("detect_into", in: "pyoutliers")
+            moments = try python.function("moments", in: "pyoutliers")
+        } catch {
+            throw .python(error)
+        }
+    }
+
+    /// Finds the outliers; the indices are written by Python into the memory that is returned.
+    ///
+    /// - Throws: ``OutlierError``.
+    public func outliers<Element: SampleElement>(
+        in samples: StridedView<Element>, options: DetectionOptions
+    ) throws(OutlierError) -> SharedBuffer<Int> {
+        try rethrowing(samples, options) { () throws(PythonError) in
+            let capacity = options.capacity(for: samples.count)
+            do throws(PythonError) {
+                return try outliers(in: samples, options: options, capacity: capacity)
+            } catch {
+                // Where the deviations' squares underflow, Chebyshev's bound does not hold. Reserved memory is free.
+                guard case .exception(let exception) = error, exception.message.hasPrefix("indices is too small"),
+                    capacity < samples.count
+                else { throw error }
+                return try outliers(in: samples, options: options, capacity: samples.count)
+            }
+        }
+    }
+
+    private func outliers<Element: SampleElement>(
+        in samples: StridedView<Element>, options: DetectionOptions, capacity: Int
+    ) throws(PythonError) -> SharedBuffer<Int> {
+        let indices = try SharedBuffer<Int>(capacity: capacity)
+        let found: Int
+        if options == .standard {
+            found = try detectInto(samples, indices)
+        } else {
+            found = try detectInto(samples, indices, keywords: options.keywords)
+        }
+        return indices.extracting(0..<found).readOnly
+    }
+
+    /// The mean and the standard deviation.
+    ///
+    /// - Throws: ``OutlierError``.
+    public func moments<Element: SampleElement>(
+        of samples: StridedView<Element>, options: DetectionOptions
+    ) throws(OutlierError) -> Moments {
+        try rethrowing(samples, options) { () throws(PythonError) in
+            let pair: [Double] = try moments(samples, keywords: ["nan": options.nonFinite.rawValue])
+            guard pair.count == 2 else { throw .conversion(expected: "two numbers", found: "\(pair.count)") }
+            return Moments(mean: pair[0], standardDeviation: pair[1])
+        }
+    }
+}
+
+extension DetectionOptions {
+    var keywords: PythonKeywords { ["threshold": threshold, "nan": nonFinite.rawValue] }
+}
+
+/// Turns what Python raised for a sample that is not finite into the error that names it.
+func rethrowing<Element: SampleElement, R>(
+    _ samples: StridedView<Element>, _ options: DetectionOptions, _ body: () throws(PythonError) -> R
+) throws(OutlierError) -> R {
+    do throws(PythonError) {
+        return try body()
+    } catch {
+        if case .exception(let exception) = error, exception.type == "ValueError", options.nonFinite == .raise,
+            let index = samples.firstIndex(where: { !$0.doubleValue.isFinite })
+        {
+            throw .nonFiniteSample(index: index, value: samples[index].doubleValue)
+        }
+        throw .python(error)
+    }
+}

@@ -1,0 +1,23 @@
+public import PythonBridge
+
+/// Why a detection failed.
+public enum OutlierError: Error, Sendable {
+    /// The sample at `index`, counted from 0, is NaN or infinite.
+    case nonFiniteSample(index: Int, value: Double)
+    /// The threshold is negative or not finite.
+    case invalidThreshold(Double)
+    /// Python, or the memory it shares, failed.
+    case python(PythonError)
+}
+
+extension OutlierError: CustomStringConvertible {
+    /// One line that says what is wrong.
+    public var description: String {
+        switch self {
+        case .nonFiniteSample(let index, let value):
+            "sample \(index) is \(value.isNaN ? "NaN" : value > 0 ? "infinity" : "-infinity")"
+        case .invalidThreshold(let threshold): "the threshold \(threshold) is not a finite number from 0 up"
+        case .python(let error): "\(error)"
+        }
+    }
+}

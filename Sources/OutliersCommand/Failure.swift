@@ -1,0 +1,72 @@
+import Outliers
+import PythonBridge
+
+/// Why the program stops: one line for people, and an exit code for scripts (sysexits.h).
+struct Failure: Error {
+    enum Code: Int32 {
+        case usage = 64
+        case badData = 65
+        case noInput = 66
+        case unavailable = 69
+        case bug = 70
+        case cannotWrite = 73
+        case timedOut = 75
+    }
+
+    let code: Code
+    let message: String
+
+    init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+extension Failure {
+    /// What a detection on `input` failed of; `position` tells where in the input a sample is.
+    init(_ error: OutlierError, input: String, position: (Int) -> String) {
+        switch error {
+        case .nonFiniteSample(let index, let value):
+            let kind = value.isNaN ? "NaN (or empty)" : "infinite"
+            self.init(.badData, "\(input): \(position(index)) is \(kind); --nan omit leaves such samples out")
+        case .invalidThreshold:
+            self.init(.usage, "--threshold takes a finite number from 0 up")
+        case .python(let error):
+            self.init(error, input: input)
+        }
+    }
+
+    /// What Python, or the memory it shares, failed of.
+    init(_ error: PythonError, input: String) {
+        switch error {
+        case .environment(let reason), .interpreter(let reason):
+            self.init(.unavailable, reason)
+        case .exception(let exception) where exception.isImportFailure:
+            self.init(.unavailable, "\(exception.summary); 'outliers doctor' tells more")
+        case .notCallable, .notRunning:
+            self.init(.unavailable, "\(error); 'outliers doctor' tells more")
+        case .exception(let exception) where exception.type == "AttributeError":
+            self.init(.unavailable, "\(exception.summary); 'outliers doctor' tells more")
+        case .outOfMemory:
+            self.init(.unavailable, "\(input): \(error)")
+        case .exception(let exception) where exception.type == "MemoryError":
+            self.init(.unavailable, "\(input): Python has no memory left")
+        case .exception, .escape, .conversion, .invalidBuffer, .file:
+            self.init(.bug, "\(input): \("\(error)".firstLine) (OUTLIERS_LOG_LEVEL=debug shows more)")
+        }
+    }
+}
+
+extension PythonException {
+    /// Whether a module is missing or cannot be loaded, here or in one of the causes.
+    var isImportFailure: Bool {
+        ["ImportError", "ModuleNotFoundError"].contains(type) || causes.contains(where: \.isImportFailure)
+    }
+
+    /// The type and the first line of the message.
+    var summary: String { description.firstLine }
+}
+
+extension String {
+    var firstLine: String { split(whereSeparator: \.isNewline).first.map(String.init) ?? "" }
+}

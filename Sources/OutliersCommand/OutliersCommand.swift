@@ -1,0 +1,56 @@
+import ArgumentParser
+import Glibc
+import Logging
+
+/// The program `outliers`.
+@main
+struct OutliersCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "outliers",
+        abstract: "Find the samples that are far from the mean, with numpy on Swift's memory.",
+        discussion: """
+            Results go to standard output, everything else to standard error. Exit codes: 0; 64 wrong usage; 65 bad data; \
+            66 no such input; 69 Python, numpy or pyoutliers not usable; 70 a bug; 73 the output cannot be written; \
+            75 timed out. OUTLIERS_LOG_LEVEL=debug logs what happens.
+            """,
+        version: "0.1.0",
+        subcommands: [DetectCommand.self, DemoCommand.self, DoctorCommand.self]
+    )
+
+    /// Every failure ends here, as one line and an exit code.
+    static func main() {
+        startLogging()
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as Failure {
+            fail(failure)
+        } catch {
+            let code = exitCode(for: error)
+            if code == .success {
+                print(fullMessage(for: error))
+                return
+            }
+            // ArgumentParser adds the usage on further lines; --help shows it when asked for.
+            let message = message(for: error).firstLine
+            fail(Failure(code == .validationFailure ? .usage : .bug, "\(message) (see 'outliers --help')"))
+        }
+    }
+
+    private static func fail(_ failure: Failure) -> Never {
+        StandardError.write("outliers: \(failure.message)\n")
+        Glibc.exit(failure.code.rawValue)
+    }
+
+    private static func startLogging() {
+        let level = unsafe getenv("OUTLIERS_LOG_LEVEL").flatMap { unsafe Logger.Level(rawValue: String(cString: $0)) }
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level ?? .warning
+            return handler
+        }
+    }
+}
+
+/// The program's log, on standard error.
+let log = Logger(label: "outliers")
