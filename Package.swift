@@ -31,6 +31,7 @@ let package = Package(
             name: "PythonBridgeTests",
             dependencies: ["PythonBridge", .product(name: "Subprocess", package: "swift-subprocess")]
         ),
+        .testTarget(name: "OutliersTests", dependencies: ["Outliers", "PythonBridge"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17

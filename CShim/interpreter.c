@@ -20,6 +20,10 @@ static unsigned started;
 /// What a start that failed half way leaves current. The next start goes on from it, as CPython requires.
 static PyThreadState *half_started;
 
+/// Whether Python's main thread is the caller of cshim_start, and which that is; otherwise it is the bridge's own.
+static bool starts_on_caller;
+static pthread_t starter;
+
 /// The thread state that this OS thread keeps between two attachments.
 static _Thread_local struct {
     PyThreadState *state;
@@ -62,7 +66,8 @@ static PyStatus initialize(const cshim_configuration *wanted) {
     return status;
 }
 
-char *cshim_start(const cshim_configuration *configuration) {
+/// Starts on this thread, which is Python's main thread from here on.
+static char *start(const cshim_configuration *configuration) {
     if (half_started != NULL) PyEval_RestoreThread(half_started);
     half_started = NULL;
     PyStatus status = initialize(configuration);
@@ -71,27 +76,97 @@ char *cshim_start(const cshim_configuration *configuration) {
         const char *reason = PyStatus_IsExit(status) ? "it asked the process to exit" : status.err_msg;
         return strdup(reason != NULL ? reason : "no reason given");
     }
-    if (!cshim_exporter_type_start()) {
+    // The thread that imports threading first is the one that threading waits for at the end, unless it ends Python
+    // itself.
+    PyObject *threading = PyImport_ImportModule("threading");
+    if (threading == NULL || !cshim_exporter_type_start()) {
         PyErr_Clear();
         Py_FinalizeEx();
-        return strdup("out of memory");
+        return strdup("the threading module cannot be imported");
     }
+    Py_DECREF(threading);
     started += 1;
-    // The interpreter's first state stays with the thread that started it and is freed by Py_FinalizeEx.
+    // The interpreter's first state stays with this thread and is freed by Py_FinalizeEx.
     kept.state = PyEval_SaveThread();
     kept.interpreter = started;
     atomic_store_explicit(&running, started, memory_order_release);
     return NULL;
 }
 
-bool cshim_stop(void) {
-    if (cshim_attach() == CSHIM_NOT_RUNNING) return true;
+/// Stops on this thread, the one that started.
+static bool stop(void) {
+    PyEval_RestoreThread(kept.state);
     atomic_store_explicit(&running, 0, memory_order_release);
     cshim_exporter_type_stop();
     bool flushed = Py_FinalizeEx() == 0;
     kept.state = NULL;
-    kept.is_attached = false;
     return flushed;
+}
+
+/// A thread of the bridge's own on which Python starts and stops. A host's threads come and go, and exit() may be
+/// called on any of them; CPython wants to be ended by the thread that started it, or waits for that thread for ever.
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool exists;
+    bool is_asked;                            ///< there is something to do, until it is done
+    const cshim_configuration *configuration; ///< to start with; null to stop
+    char *failure;                            ///< why the start failed
+    bool flushed;                             ///< what stop returned
+} main_thread = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void *run_main_thread(void *unused) {
+    (void)unused;
+    pthread_mutex_lock(&main_thread.mutex);
+    for (;;) {
+        while (!main_thread.is_asked) pthread_cond_wait(&main_thread.changed, &main_thread.mutex);
+        if (main_thread.configuration != NULL) {
+            main_thread.failure = start(main_thread.configuration);
+        } else {
+            main_thread.flushed = stop();
+        }
+        main_thread.is_asked = false;
+        pthread_cond_broadcast(&main_thread.changed);
+    }
+    return NULL;
+}
+
+/// Has the thread start, or stop for a null configuration, and waits for it. Returns false when there can be no thread.
+static bool ask_main_thread(const cshim_configuration *configuration) {
+    pthread_mutex_lock(&main_thread.mutex);
+    if (!main_thread.exists) {
+        pthread_t thread;
+        main_thread.exists = pthread_create(&thread, NULL, run_main_thread, NULL) == 0;
+        if (main_thread.exists) pthread_detach(thread);
+    }
+    if (main_thread.exists) {
+        main_thread.configuration = configuration;
+        main_thread.is_asked = true;
+        pthread_cond_broadcast(&main_thread.changed);
+        while (main_thread.is_asked) pthread_cond_wait(&main_thread.changed, &main_thread.mutex);
+    }
+    pthread_mutex_unlock(&main_thread.mutex);
+    return main_thread.exists;
+}
+
+char *cshim_start(const cshim_configuration *configuration) {
+    // Python delivers signals to its main thread alone: whoever asks for its handlers wants that to be the calling
+    // thread.
+    starts_on_caller = configuration->installs_signal_handlers;
+    starter = pthread_self();
+    if (starts_on_caller) return start(configuration);
+    return ask_main_thread(configuration) ? main_thread.failure : strdup("there can be no further thread");
+}
+
+bool cshim_stop(void) {
+    if (cshim_running() == 0) return true;
+    // exit() within a call: this thread's call does not go on, and must not keep the GIL from the thread that stops.
+    if (PyGILState_Check()) {
+        kept.is_attached = false;
+        PyEval_SaveThread();
+    }
+    if (starts_on_caller) return pthread_equal(starter, pthread_self()) && stop();
+    return ask_main_thread(NULL) && main_thread.flushed;
 }
 
 // MARK: - Attach and detach

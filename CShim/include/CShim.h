@@ -29,11 +29,13 @@ typedef struct {
     bool installs_signal_handlers;    ///< let Python take SIGINT and ignore SIGPIPE
 } cshim_configuration;
 
-/// Starts CPython on this thread and lets go of the GIL. No thread may be attached, nor another start be under way.
-/// Returns null, or why it failed, to be freed with free(). A failed start leaves the GIL free, and another may follow.
+/// Starts CPython on a thread of its own, or on this one if it is to install signal handlers. No thread is attached
+/// afterwards. One start or stop at a time. Returns null, or why it failed, to be freed with free(); another start may
+/// follow then.
 char *_Nullable cshim_start(const cshim_configuration *configuration);
 
-/// Ends CPython (Py_FinalizeEx). The calling thread must be detached. Returns false when output could not be flushed.
+/// Ends CPython (Py_FinalizeEx) on the thread that started it. Returns false when output could not be flushed, or when
+/// this is not the thread that started and Python's handlers were wanted: Python goes on then.
 bool cshim_stop(void);
 
 /// What cshim_attach did, which cshim_detach must undo.

@@ -12,6 +12,9 @@ public struct PythonInterpreter: Sendable {
     /// The environment that was found.
     public let environment: PythonEnvironment.Location
 
+    /// Runs a script once, however many threads ask for it.
+    private let scriptLoader: PythonFunction
+
     // MARK: - Start and stop
 
     private struct State {
@@ -60,6 +63,7 @@ public struct PythonInterpreter: Sendable {
             let directory = FileSystem.resolved(path) ?? FileSystem.absolute(path)
             guard unsafe cshim_add_search_path(directory, position) else { throw .raised() }
         }
+        scriptLoader = try ScriptLoader.make()
     }
 
     /// Starts CPython; the reason when it does not.
@@ -144,32 +148,9 @@ extension PythonInterpreter {
     /// - Throws: ``PythonError/exception(_:)`` when the script cannot be read, raises, or has no such function;
     ///   ``PythonError/notCallable(name:type:)``.
     public func function(_ name: String, inScript path: String) throws(PythonError) -> PythonFunction {
-        try script(path).function(name)
-    }
-
-    private func script(_ path: String) throws(PythonError) -> PythonObject {
         let file = FileSystem.resolved(path) ?? FileSystem.absolute(path)
-        let loaded = try module("sys").attribute("modules")
-        // The path as the module's name: it is the script's own, and no other module's.
-        if let module: PythonObject = try loaded.function("get")(file) as PythonObject?,
-            try module.typeName != "NoneType"
-        {
-            return module
-        }
-        let attachment = try Attachment()
-        defer { extendLifetime(attachment) }
-        guard unsafe cshim_add_search_path(FileSystem.parent(of: file), 0) else { throw .raised() }
-        let loader: PythonObject = try function("SourceFileLoader", in: "importlib.machinery")(file, file)
-        let specification: PythonObject = try function("spec_from_loader", in: "importlib.util")(file, loader)
-        let module: PythonObject = try function("module_from_spec", in: "importlib.util")(specification)
-        try loaded.function("__setitem__")(file, module)
-        do {
-            try loader.function("exec_module")(module)
-        } catch {
-            try loaded.function("__delitem__")(file)
-            throw error
-        }
-        return module
+        let script: PythonObject = try scriptLoader(file, FileSystem.parent(of: file))
+        return try script.function(name)
     }
 
     /// Runs statements in the namespace of `__main__`, which lasts from one run to the next.
