@@ -2,7 +2,6 @@
 #include "internal.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -31,9 +30,10 @@ static _Thread_local struct {
     bool is_attached; ///< attached by cshim_attach; Python code running below may have let go of the GIL since
 } kept;
 
-/// Runs cshim's part of the end of a thread that keeps a state of its own.
-static pthread_key_t thread_end;
-static pthread_once_t thread_end_once = PTHREAD_ONCE_INIT;
+/// glibc's: runs `function` at the end of this thread, before any pthread key loses its value. A key's destructor would come
+/// too late: CPython finds the thread's state through a key of its own, which is cleared first.
+int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso);
+extern void *__dso_handle;
 
 // MARK: - Start and stop
 
@@ -172,14 +172,15 @@ bool cshim_stop(void) {
 // MARK: - Attach and detach
 
 /// At the end of an OS thread: frees the state that was made for it, unless its interpreter did so first.
-static void end_thread(void *state) {
-    if (kept.interpreter != atomic_load_explicit(&running, memory_order_acquire)) return;
-    PyEval_RestoreThread(state);
+static void end_thread(void *unused) {
+    (void)unused;
+    if (kept.state == NULL || kept.interpreter != atomic_load_explicit(&running, memory_order_acquire)) return;
+    PyEval_RestoreThread(kept.state);
+    kept.is_attached = true; // for what the state's own objects run when they go
     PyGILState_Release(PyGILState_UNLOCKED); // the count that first_attach took: the state is cleared and deleted
+    kept.is_attached = false;
     kept.state = NULL;
 }
-
-static void make_thread_end(void) { pthread_key_create(&thread_end, end_thread); }
 
 /// The first attachment of an OS thread, and every one of a thread whose state Python owns.
 static cshim_attachment first_attach(unsigned interpreter) {
@@ -193,8 +194,7 @@ static cshim_attachment first_attach(unsigned interpreter) {
     PyGILState_Ensure();
     kept.state = PyThreadState_Get();
     kept.interpreter = interpreter;
-    pthread_once(&thread_end_once, make_thread_end);
-    pthread_setspecific(thread_end, kept.state);
+    __cxa_thread_atexit_impl(end_thread, NULL, &__dso_handle);
     kept.is_attached = true;
     return CSHIM_RESTORED;
 }
