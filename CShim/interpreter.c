@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -30,8 +31,8 @@ static _Thread_local struct {
     bool is_attached; ///< attached by cshim_attach; Python code running below may have let go of the GIL since
 } kept;
 
-/// glibc's: runs `function` at the end of this thread, before any pthread key loses its value. A key's destructor would come
-/// too late: CPython finds the thread's state through a key of its own, which is cleared first.
+/// glibc's: runs `function` at the end of this thread, before any pthread key loses its value. A key's destructor would
+/// come too late: CPython finds the thread's state through a key of its own, which is cleared first.
 int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso);
 extern void *__dso_handle;
 
@@ -174,9 +175,10 @@ bool cshim_stop(void) {
 /// At the end of an OS thread: frees the state that was made for it, unless its interpreter did so first.
 static void end_thread(void *unused) {
     (void)unused;
-    if (kept.state == NULL || kept.interpreter != atomic_load_explicit(&running, memory_order_acquire)) return;
+    if (kept.state == NULL || kept.interpreter != cshim_running()) return;
+    if (kept.is_attached) return; // exit() within a call: the state is in use
     PyEval_RestoreThread(kept.state);
-    kept.is_attached = true; // for what the state's own objects run when they go
+    kept.is_attached = true;                 // for what the state's own objects run when they go
     PyGILState_Release(PyGILState_UNLOCKED); // the count that first_attach took: the state is cleared and deleted
     kept.is_attached = false;
     kept.state = NULL;
