@@ -1,0 +1,26 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// Kept out of the main package, so that its users never resolve the benchmark library.
+let package = Package(
+    name: "benchmarks",
+    dependencies: [
+        .package(name: "python-bridge", path: "../.."),
+        .package(url: "https://github.com/ordo-one/benchmark.git", exact: "1.38.1", traits: []),
+    ],
+    targets: [
+        .systemLibrary(name: "CPythonAPI", path: "CPythonAPI", pkgConfig: "python3-embed"),
+        .target(name: "CallPathInC", dependencies: ["CPythonAPI"], path: "CallPathInC"),
+        .executableTarget(
+            name: "CallPath",
+            dependencies: [
+                "CallPathInC",
+                .product(name: "PythonBridge", package: "python-bridge"),
+                .product(name: "Benchmark", package: "benchmark"),
+            ],
+            path: "CallPath",
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)
