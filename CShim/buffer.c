@@ -66,7 +66,7 @@ static void exporter_dealloc(PyObject *object) {
     cshim_exporter *exporter = (cshim_exporter *)object;
     PyTypeObject *type = Py_TYPE(object);
     if (exporter->owner != NULL) exporter->release_owner(exporter->owner);
-    if (spare.count < spare_capacity) {
+    if (spare.count < spare_capacity && exporter_type != NULL) { // not while the interpreter ends
         spare.exporters[spare.count++] = exporter;
     } else {
         PyObject_Free(object);
@@ -95,8 +95,8 @@ bool cshim_exporter_type_start(void) {
 }
 
 void cshim_exporter_type_stop(void) {
-    while (spare.count > 0) PyObject_Free(spare.exporters[--spare.count]);
     Py_CLEAR(exporter_type);
+    while (spare.count > 0) PyObject_Free(spare.exporters[--spare.count]);
 }
 
 /// New reference to an exporter of `layout`, without an owner.

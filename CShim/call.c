@@ -5,14 +5,14 @@
 
 // MARK: - Names
 
-cshim_object *cshim_import(const char *name) { return handle(PyImport_ImportModule(name)); }
+cshim_object *cshim_import(cshim_object *name) { return handle(PyImport_Import(py(name))); }
 
 bool cshim_is_imported(const char *name) {
     PyObject *modules = PyImport_GetModuleDict(); // borrowed
     return PyDict_GetItemString(modules, name) != NULL;
 }
 
-bool cshim_add_search_path(const char *path, ptrdiff_t position) {
+bool cshim_add_search_path(const char *path) {
     PyObject *search_path = PySys_GetObject("path"); // borrowed
     if (search_path == NULL || !PyList_Check(search_path)) {
         PyErr_SetString(PyExc_RuntimeError, "sys.path is not a list");
@@ -20,14 +20,16 @@ bool cshim_add_search_path(const char *path, ptrdiff_t position) {
     }
     PyObject *entry = PyUnicode_DecodeFSDefault(path);
     if (entry == NULL) return false;
-    int found = PySequence_Contains(search_path, entry);
-    int status = found == 0 ? PyList_Insert(search_path, position, entry) : found;
+    Py_ssize_t position = PySequence_Index(search_path, entry);
+    PyErr_Clear(); // it was not there
+    bool succeeded = position < 0 || PySequence_DelItem(search_path, position) == 0;
+    succeeded = succeeded && PyList_Insert(search_path, 0, entry) == 0;
     Py_DECREF(entry); // the list holds its own count
-    return status >= 0;
+    return succeeded;
 }
 
-cshim_object *cshim_attribute(cshim_object *object, const char *name) {
-    return handle(PyObject_GetAttrString(py(object), name));
+cshim_object *cshim_attribute(cshim_object *object, cshim_object *name) {
+    return handle(PyObject_GetAttr(py(object), py(name)));
 }
 
 bool cshim_is_callable(cshim_object *object) { return PyCallable_Check(py(object)); }
@@ -63,7 +65,11 @@ cshim_object *cshim_call(cshim_object *callable, cshim_object *const *arguments,
     return handle(PyObject_Vectorcall(py(callable), (PyObject *const *)arguments, flags, py(names)));
 }
 
-cshim_object *cshim_run(const char *source, const char *file_name, bool is_expression) {
+cshim_object *cshim_run(const char *source, ptrdiff_t length, const char *file_name, bool is_expression) {
+    if (strlen(source) != (size_t)length) {
+        PyErr_SetString(PyExc_ValueError, "source code string cannot contain null bytes");
+        return NULL;
+    }
     PyObject *main_module = PyImport_AddModule("__main__"); // borrowed
     if (main_module == NULL) return NULL;
     PyObject *code = Py_CompileString(source, file_name, is_expression ? Py_eval_input : Py_file_input);
@@ -156,10 +162,13 @@ cshim_reading cshim_read_uint(cshim_object *object, uint64_t *value) {
 }
 
 cshim_reading cshim_read_float(cshim_object *object, double *value) {
-    // Floats, ints and numpy's numbers; not text, which has no __float__, and not an array, which has one.
-    PyNumberMethods *number = Py_TYPE(py(object))->tp_as_number;
-    if (number == NULL || (number->nb_float == NULL && number->nb_index == NULL)) return CSHIM_WRONG_TYPE;
-    if (Py_TYPE(py(object))->tp_as_sequence != NULL && Py_TYPE(py(object))->tp_as_sequence->sq_length != NULL)
+    // Floats, ints and numpy's real numbers. Not text, which has no __float__; nor arrays and numpy's complex numbers,
+    // which have.
+    PyTypeObject *type = Py_TYPE(py(object));
+    PyNumberMethods *number = type->tp_as_number;
+    bool is_number = number != NULL && (number->nb_float != NULL || number->nb_index != NULL);
+    bool is_sequence = type->tp_as_sequence != NULL && type->tp_as_sequence->sq_length != NULL;
+    if (!is_number || is_sequence || PyComplex_Check(py(object)) || strncmp(type->tp_name, "numpy.c", 7) == 0)
         return CSHIM_WRONG_TYPE;
     *value = PyFloat_AsDouble(py(object));
     return *value == -1.0 ? reading_after_error() : CSHIM_READ;
@@ -168,14 +177,16 @@ cshim_reading cshim_read_float(cshim_object *object, double *value) {
 cshim_reading cshim_read_string(cshim_object *object, const char **utf8, ptrdiff_t *length) {
     if (!PyUnicode_Check(py(object))) return CSHIM_WRONG_TYPE;
     *utf8 = PyUnicode_AsUTF8AndSize(py(object), length);
-    return *utf8 == NULL ? CSHIM_RAISED : CSHIM_READ;
+    if (*utf8 != NULL) return CSHIM_READ;
+    *length = 0;
+    return CSHIM_RAISED;
 }
 
 cshim_object *cshim_iterator(cshim_object *object) {
-    if (PyUnicode_Check(py(object)) || PyBytes_Check(py(object)) || PyByteArray_Check(py(object))) return NULL;
-    PyObject *iterator = PyObject_GetIter(py(object));
-    if (iterator == NULL && PyErr_ExceptionMatches(PyExc_TypeError)) PyErr_Clear();
-    return handle(iterator);
+    PyObject *iterable = py(object);
+    bool is_text = PyUnicode_Check(iterable) || PyBytes_Check(iterable) || PyByteArray_Check(iterable);
+    bool is_iterable = Py_TYPE(iterable)->tp_iter != NULL || PySequence_Check(iterable);
+    return is_text || !is_iterable ? NULL : handle(PyObject_GetIter(iterable));
 }
 
 cshim_object *cshim_next(cshim_object *iterator) { return handle(PyIter_Next(py(iterator))); }

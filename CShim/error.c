@@ -4,46 +4,52 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// A copy of a str's UTF-8 with what cannot be encoded replaced, or null. Gives up the reference to `text`.
-static char *copy_text(PyObject *text) {
-    if (text == NULL) {
-        PyErr_Clear();
-        return NULL;
+/// A copy of a str's UTF-8 with what cannot be encoded replaced, or nothing. Gives up the reference to `text`.
+static cshim_text copy_text(PyObject *text) {
+    cshim_text copy = {NULL, 0};
+    bool is_text = text != NULL && PyUnicode_Check(text);
+    PyObject *bytes = is_text ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
+    if (bytes != NULL) {
+        copy.length = PyBytes_GET_SIZE(bytes);
+        copy.utf8 = malloc((size_t)copy.length + 1);
+        if (copy.utf8 != NULL) memcpy(copy.utf8, PyBytes_AS_STRING(bytes), (size_t)copy.length);
     }
-    PyObject *bytes = PyUnicode_Check(text) ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
-    char *copy = bytes != NULL ? strdup(PyBytes_AS_STRING(bytes)) : NULL;
     Py_XDECREF(bytes);
-    Py_DECREF(text);
+    Py_XDECREF(text);
     PyErr_Clear();
     return copy;
 }
 
 /// The type's name, with its module unless that is builtins.
-static char *copy_type_name(PyTypeObject *type) {
+static cshim_text copy_type_name(PyTypeObject *type) {
     PyObject *name = PyObject_GetAttrString((PyObject *)type, "__qualname__");
     PyObject *module = PyObject_GetAttrString((PyObject *)type, "__module__");
     PyErr_Clear();
-    bool is_plain =
-        module == NULL || !PyUnicode_Check(module) || PyUnicode_CompareWithASCIIString(module, "builtins") == 0;
+    bool has_module = module != NULL && PyUnicode_Check(module);
+    bool is_plain = !has_module || PyUnicode_CompareWithASCIIString(module, "builtins") == 0;
     PyObject *text = is_plain || name == NULL ? Py_XNewRef(name) : PyUnicode_FromFormat("%U.%U", module, name);
     Py_XDECREF(name);
     Py_XDECREF(module);
     return copy_text(text);
 }
 
-/// What the traceback module prints for an exception, its causes included.
-static char *copy_traceback(PyObject *exception) {
+/// What the traceback module prints for an exception, with its causes or without.
+static cshim_text copy_traceback(PyObject *exception, bool with_causes) {
     PyObject *module = PyImport_ImportModule("traceback");
+    PyObject *format = module != NULL ? PyObject_GetAttrString(module, "format_exception") : NULL;
     PyObject *traceback = PyException_GetTraceback(exception); // new reference, or null for one that was never raised
-    PyObject *lines = module == NULL ? NULL
-                                     : PyObject_CallMethod(
-                                           module, "format_exception", "OOO", Py_TYPE(exception), exception,
-                                           traceback != NULL ? traceback : Py_None);
+    PyObject *arguments = Py_BuildValue("OOO", Py_TYPE(exception), exception, traceback != NULL ? traceback : Py_None);
+    PyObject *options = Py_BuildValue("{s:O}", "chain", with_causes ? Py_True : Py_False);
+    bool is_ready = format != NULL && arguments != NULL && options != NULL;
+    PyObject *lines = is_ready ? PyObject_Call(format, arguments, options) : NULL;
     PyObject *empty = PyUnicode_FromString("");
     PyObject *text = lines != NULL && empty != NULL ? PyUnicode_Join(empty, lines) : NULL;
     Py_XDECREF(empty);
     Py_XDECREF(lines);
+    Py_XDECREF(options);
+    Py_XDECREF(arguments);
     Py_XDECREF(traceback);
+    Py_XDECREF(format);
     Py_XDECREF(module);
     return copy_text(text);
 }
@@ -71,25 +77,35 @@ static PyObject *take_raised(void) {
 #endif
 }
 
-/// More links than any real chain has; it also ends one that was made to go in a circle.
+/// More links than any real chain has.
 enum { longest_chain = 64 };
 
+static bool contains(PyObject *const *exceptions, int count, const PyObject *exception) {
+    for (int i = 0; i < count; i += 1) {
+        if (exceptions[i] == exception) return true;
+    }
+    return false;
+}
+
 cshim_exception *cshim_exception_take(void) {
+    PyObject *chain[longest_chain]; // owned
+    int length = 0;
     cshim_exception *first = NULL, **next = &first;
     PyObject *exception = take_raised();
-    for (int length = 0; exception != NULL && length < longest_chain; length += 1) {
+    // A chain can be made to go in a circle.
+    while (exception != NULL && length < longest_chain && !contains(chain, length, exception)) {
         cshim_exception *link = calloc(1, sizeof *link);
         if (link == NULL) break;
         link->type = copy_type_name(Py_TYPE(exception));
         link->message = copy_text(PyObject_Str(exception));
-        link->traceback = copy_traceback(exception);
+        link->traceback = copy_traceback(exception, length == 0);
         *next = link;
         next = &link->cause;
-        PyObject *reason = reason_of(exception);
-        Py_DECREF(exception);
-        exception = reason;
+        chain[length++] = exception;
+        exception = reason_of(exception);
     }
     Py_XDECREF(exception);
+    while (length > 0) Py_DECREF(chain[--length]);
     return first;
 }
 
@@ -98,9 +114,9 @@ bool cshim_exception_occurred(void) { return PyErr_Occurred() != NULL; }
 void cshim_exception_free(cshim_exception *exception) {
     while (exception != NULL) {
         cshim_exception *cause = exception->cause;
-        free(exception->type);
-        free(exception->message);
-        free(exception->traceback);
+        free(exception->type.utf8);
+        free(exception->message.utf8);
+        free(exception->traceback.utf8);
         free(exception);
         exception = cause;
     }

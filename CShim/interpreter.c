@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -17,8 +18,8 @@ static atomic_uint running;
 /// How many interpreters have been started.
 static unsigned started;
 
-/// What a start that failed half way leaves current. The next start goes on from it, as CPython requires.
-static PyThreadState *half_started;
+/// Whether CPython's own start has failed. It is half initialized then, and cannot start in this process any more.
+static bool start_has_failed;
 
 /// Whether Python's main thread is the caller of cshim_start, and which that is; otherwise it is the bridge's own.
 static bool starts_on_caller;
@@ -69,23 +70,32 @@ static PyStatus initialize(const cshim_configuration *wanted) {
 
 /// Starts on this thread, which is Python's main thread from here on.
 static char *start(const cshim_configuration *configuration) {
-    if (half_started != NULL) PyEval_RestoreThread(half_started);
-    half_started = NULL;
+    if (start_has_failed)
+        return strdup("its first start in this process failed, and CPython cannot be started after that");
     PyStatus status = initialize(configuration);
     if (PyStatus_Exception(status)) {
-        if (PyThreadState_GetUnchecked() != NULL) half_started = PyEval_SaveThread();
+        start_has_failed = true;
+        // CPython may leave the GIL held and the state current.
+        if (PyThreadState_GetUnchecked() != NULL) PyEval_SaveThread();
         const char *reason = PyStatus_IsExit(status) ? "it asked the process to exit" : status.err_msg;
         return strdup(reason != NULL ? reason : "no reason given");
     }
     // The thread that imports threading first is the one that threading waits for at the end, unless it ends Python
     // itself.
     PyObject *threading = PyImport_ImportModule("threading");
-    if (threading == NULL || !cshim_exporter_type_start()) {
+    // The signal module takes SIGINT when it is first imported, even where no handlers were asked for.
+    struct sigaction interrupt;
+    sigaction(SIGINT, NULL, &interrupt);
+    PyObject *signals = PyImport_ImportModule("_signal");
+    if (!configuration->installs_signal_handlers) sigaction(SIGINT, &interrupt, NULL);
+    bool is_ready = threading != NULL && signals != NULL && cshim_exporter_type_start();
+    Py_XDECREF(threading);
+    Py_XDECREF(signals);
+    if (!is_ready) {
         PyErr_Clear();
         Py_FinalizeEx();
-        return strdup("the threading module cannot be imported");
+        return strdup("its standard library cannot be imported");
     }
-    Py_DECREF(threading);
     started += 1;
     // The interpreter's first state stays with this thread and is freed by Py_FinalizeEx.
     kept.state = PyEval_SaveThread();
@@ -99,7 +109,11 @@ static bool stop(void) {
     PyEval_RestoreThread(kept.state);
     atomic_store_explicit(&running, 0, memory_order_release);
     cshim_exporter_type_stop();
+    // Python puts back the default for the handlers that it thinks are its own.
+    struct sigaction interrupt;
+    sigaction(SIGINT, NULL, &interrupt);
     bool flushed = Py_FinalizeEx() == 0;
+    if (!starts_on_caller) sigaction(SIGINT, &interrupt, NULL);
     kept.state = NULL;
     return flushed;
 }

@@ -30,8 +30,8 @@ typedef struct {
 } cshim_configuration;
 
 /// Starts CPython on a thread of its own, or on this one if it is to install signal handlers. No thread is attached
-/// afterwards. One start or stop at a time. Returns null, or why it failed, to be freed with free(); another start may
-/// follow then.
+/// afterwards. One start or stop at a time. Returns null, or why it failed, to be freed with free(). The GIL is free
+/// then, but CPython cannot be started in this process any more.
 char *_Nullable cshim_start(const cshim_configuration *configuration);
 
 /// Ends CPython (Py_FinalizeEx) on the thread that started it. Returns false when output could not be flushed, or when
@@ -117,17 +117,17 @@ void cshim_view_release(void *view);
 
 // MARK: - call.c
 
-/// New reference to an imported module.
-cshim_object *_Nullable cshim_import(const char *name);
+/// New reference to an imported module. `name` is a str.
+cshim_object *_Nullable cshim_import(cshim_object *name);
 
 /// Whether sys.modules has the name.
 bool cshim_is_imported(const char *name);
 
-/// Puts a directory at `position` of sys.path unless it is there already. Returns false on failure.
-bool cshim_add_search_path(const char *path, ptrdiff_t position);
+/// Puts a directory first on sys.path, moving it there if it is on it already. Returns false on failure.
+bool cshim_add_search_path(const char *path);
 
-/// New reference to an attribute.
-cshim_object *_Nullable cshim_attribute(cshim_object *object, const char *name);
+/// New reference to an attribute. `name` is a str.
+cshim_object *_Nullable cshim_attribute(cshim_object *object, cshim_object *name);
 
 bool cshim_is_callable(cshim_object *object);
 
@@ -151,7 +151,7 @@ cshim_object *_Nullable cshim_call(
     cshim_object *_Nullable names);
 
 /// Runs source text in the namespace of __main__, as statements or as one expression. New reference to its value.
-cshim_object *_Nullable cshim_run(const char *source, const char *file_name, bool is_expression);
+cshim_object *_Nullable cshim_run(const char *source, ptrdiff_t length, const char *file_name, bool is_expression);
 
 /// One more reference to the same object.
 cshim_object *cshim_retain(cshim_object *object);
@@ -197,11 +197,17 @@ cshim_object *_Nullable cshim_next(cshim_object *iterator);
 
 // MARK: - error.c
 
-/// A raised exception without any Python in it. The strings are UTF-8 and belong to the struct.
+/// UTF-8 that may hold NUL; null when Python could not make it.
+typedef struct {
+    char *_Nullable utf8;
+    ptrdiff_t length;
+} cshim_text;
+
+/// A raised exception without any Python in it. The texts belong to the struct.
 typedef struct cshim_exception {
-    char *_Nullable type; ///< qualified with its module unless built in
-    char *_Nullable message;
-    char *_Nullable traceback; ///< as the traceback module formats it, causes included
+    cshim_text type; ///< qualified with its module unless built in
+    cshim_text message;
+    cshim_text traceback; ///< as the traceback module formats it; the first one's with its causes
     struct cshim_exception *_Nullable cause;
 } cshim_exception;
 

@@ -7,9 +7,16 @@ public protocol PythonArgument: ~Copyable, ~Escapable {
 
     /// What keeps lent memory alive when Python keeps a view of it; nil when nothing was lent, or nothing can.
     var lendOwner: (any Sendable)? { get }
+
+    /// Called when the call is over.
+    borrowing func lendDidEnd()
 }
 
 extension PythonArgument where Self: ~Copyable & ~Escapable {
+    /// Nothing is to be done.
+    @inlinable
+    public borrowing func lendDidEnd() {}
+
     /// Nil: nothing was lent.
     @inlinable
     public var lendOwner: (any Sendable)? { nil }

@@ -117,6 +117,7 @@ public struct PythonCall: ~Copyable {
     @inlinable
     mutating func settle<A: PythonArgument & ~Copyable & ~Escapable>(_ argument: borrowing A, at position: Int) {
         if hasLends, !endLend(at: position) { keepEscaped(at: position, owner: argument.lendOwner) }
+        argument.lendDidEnd()
         extendLifetime(argument)
     }
 
@@ -165,14 +166,21 @@ extension Result {
     }
 }
 
-/// The name of a callable's parameter, if Python can tell it. Source: `inspect.signature`.
+/// The name of the parameter that takes a positional argument, if Python can tell it. Source: `inspect.signature`.
 private func parameterName(of callable: OpaquePointer, at position: Int) -> String? {
     do throws(PythonError) {
-        let inspect = unsafe PythonObject(taking: try PythonValue(created: cshim_import("inspect")).take())
         let callable = unsafe PythonObject(taking: cshim_retain(callable))
-        let signature: PythonObject = try inspect.function("signature")(callable)
-        let names: [String] = try signature.attribute("parameters").function("keys")()
-        return names.indices.contains(position) ? names[position] : nil
+        let signature: PythonObject = try PythonObject(importing: "inspect").function("signature")(callable)
+        let parameters: [PythonObject] = try signature.attribute("parameters").function("values")()
+        let builtins = try PythonObject(importing: "builtins")
+        for (index, parameter) in parameters.enumerated() {
+            let kind: Int = try builtins.function("int")(parameter.attribute("kind"))
+            let takesTheRest = kind == 2  // inspect.Parameter.VAR_POSITIONAL; keyword-only ones come behind it
+            guard kind <= 2 else { return nil }
+            guard index == position || takesTheRest else { continue }
+            return try builtins.function("str")(parameter.attribute("name")) as String
+        }
+        return nil
     } catch {
         return nil
     }

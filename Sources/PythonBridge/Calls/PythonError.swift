@@ -33,7 +33,7 @@ public struct PythonException: Error, Sendable {
     public let type: String
     /// `str(exception)`.
     public let message: String
-    /// The traceback as Python prints it, causes included.
+    /// The traceback as Python prints it: with the causes for the exception that was raised, without for each of those.
     public let traceback: String
     /// The exceptions that led to this one, the nearest first: `__cause__`, else `__context__` unless it is suppressed.
     public let causes: [PythonException]
@@ -105,9 +105,9 @@ extension PythonException {
     }
 
     private init(_ link: cshim_exception) {
-        unsafe self.type = link.type.map { unsafe String(cString: $0) } ?? "Exception"
-        unsafe self.message = link.message.map { unsafe String(cString: $0) } ?? ""
-        unsafe self.traceback = link.traceback.map { unsafe String(cString: $0) } ?? ""
+        type = unsafe String(link.type) ?? "Exception"
+        message = unsafe String(link.message) ?? ""
+        traceback = unsafe String(link.traceback) ?? ""
         self.causes = []
     }
 }
@@ -115,4 +115,12 @@ extension PythonException {
 extension PythonError {
     /// The raised exception as an error.
     static func raised() -> PythonError { .exception(.take()) }
+}
+
+extension String {
+    /// A copy of the shim's text; nil when there is none.
+    fileprivate init?(_ text: cshim_text) {
+        guard let utf8 = unsafe text.utf8 else { return nil }
+        unsafe self.init(decoding: UnsafeRawBufferPointer(start: utf8, count: text.length), as: UTF8.self)
+    }
 }

@@ -17,6 +17,12 @@ public final class PythonObject: Sendable {
         interpreter = cshim_running()
     }
 
+    /// Imports a module. The thread is attached.
+    convenience init(importing module: String) throws(PythonError) {
+        let name = try module.pythonValue()
+        unsafe self.init(taking: try PythonValue(created: cshim_import(name.handle)).take())
+    }
+
     deinit {
         unsafe PendingReleases.release(handle, of: interpreter)
     }
@@ -45,8 +51,8 @@ public final class PythonObject: Sendable {
         let attachment = try Attachment()
         defer { extendLifetime(attachment) }
         try validate()
-        guard let attribute = unsafe cshim_attribute(handle, name) else { throw .raised() }
-        return unsafe PythonObject(taking: attribute)
+        let name = try name.pythonValue()
+        return unsafe PythonObject(taking: try PythonValue(created: cshim_attribute(handle, name.handle)).take())
     }
 
     /// The attribute of the given name as something to call.

@@ -10,12 +10,12 @@ public protocol PythonResult {
 
 /// Turns the outcome of a reading function of the shim into the value or an error.
 private func check<Value>(
-    _ reading: cshim_reading, _ value: Value, _ object: borrowing PythonValue, as expected: String
+    _ reading: cshim_reading, _ value: Value, _ object: borrowing PythonValue, as expected: @autoclosure () -> String
 ) throws(PythonError) -> Value {
     switch reading {
     case .CSHIM_READ: return value
-    case .CSHIM_WRONG_TYPE: throw .conversion(expected: expected, found: object.typeName)
-    case .CSHIM_OUT_OF_RANGE: throw .conversion(expected: expected, found: "an int out of its range")
+    case .CSHIM_WRONG_TYPE: throw .conversion(expected: expected(), found: object.typeName)
+    case .CSHIM_OUT_OF_RANGE: throw .conversion(expected: expected(), found: "an int out of its range")
     case .CSHIM_RAISED: throw .raised()
     }
 }
@@ -26,7 +26,9 @@ extension FixedWidthInteger where Self: PythonResult {
     /// - Throws: ``PythonError/conversion(expected:found:)`` for another type, or a number out of range.
     @inlinable
     public static func read(_ value: borrowing PythonValue) throws(PythonError) -> Self {
-        let result = isSigned ? Self(exactly: try value.int64()) : Self(exactly: try value.uint64())
+        let result =
+            isSigned
+            ? Self(exactly: try value.int64(as: Self.self)) : Self(exactly: try value.uint64(as: Self.self))
         guard let result else { throw .conversion(expected: "\(Self.self)", found: "an int out of its range") }
         return result
     }
@@ -34,18 +36,18 @@ extension FixedWidthInteger where Self: PythonResult {
 
 extension PythonValue {
     @usableFromInline
-    borrowing func int64() throws(PythonError) -> Int64 {
+    borrowing func int64(as type: Any.Type) throws(PythonError) -> Int64 {
         var number: Int64 = 0
         let reading = unsafe cshim_read_int(handle, &number)
         if reading == .CSHIM_READ { return number }
-        return try check(reading, number, self, as: "Int")
+        return try check(reading, number, self, as: "\(type)")
     }
 
     @usableFromInline
-    borrowing func uint64() throws(PythonError) -> UInt64 {
+    borrowing func uint64(as type: Any.Type) throws(PythonError) -> UInt64 {
         var number: UInt64 = 0
         let reading = unsafe cshim_read_uint(handle, &number)
-        return try check(reading, number, self, as: "UInt")
+        return try check(reading, number, self, as: "\(type)")
     }
 }
 

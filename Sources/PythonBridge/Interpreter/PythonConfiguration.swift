@@ -32,3 +32,19 @@ public struct PythonConfiguration: Sendable, Hashable {
         self.installsSignalHandlers = installsSignalHandlers
     }
 }
+
+extension PythonConfiguration {
+    /// Throws unless `home` holds the standard library.
+    ///
+    /// A CPython that does not find it fails half way, and cannot be started in the same process again.
+    func validateHome() throws(PythonError) {
+        guard let home else { return }
+        let version = PythonVersion.linked
+        let candidates = [
+            "lib/python\(version)/os.py", "lib64/python\(version)/os.py", "lib/python3\(version.minor).zip",
+        ]
+        guard candidates.contains(where: { FileSystem.exists("\(home)/\($0)") }) else {
+            throw .interpreter("'\(home)' is not the home of a Python \(version): it has no lib/python\(version)")
+        }
+    }
+}

@@ -54,16 +54,23 @@ public struct PythonInterpreter: Sendable {
     private init(starting configuration: PythonConfiguration) throws(PythonError) {
         self.configuration = configuration
         environment = try configuration.environment.locate()
+        try configuration.validateHome()
         if let reason = Self.startFailure(configuration, executable: environment.executable) {
             throw .interpreter("Python did not start: \(reason)")
         }
-        let attachment = try Attachment()
-        defer { extendLifetime(attachment) }
-        for (position, path) in configuration.searchPaths.enumerated() {
-            let directory = FileSystem.resolved(path) ?? FileSystem.absolute(path)
-            guard unsafe cshim_add_search_path(directory, position) else { throw .raised() }
+        do throws(PythonError) {
+            let attachment = try Attachment()
+            defer { extendLifetime(attachment) }
+            // Each goes to the front, so that the first of them ends up there.
+            for path in configuration.searchPaths.reversed() {
+                let directory = FileSystem.resolved(path) ?? FileSystem.absolute(path)
+                guard unsafe cshim_add_search_path(directory) else { throw .raised() }
+            }
+            scriptLoader = try ScriptLoader.make()
+        } catch {
+            cshim_stop()
+            throw error
         }
-        scriptLoader = try ScriptLoader.make()
     }
 
     /// Starts CPython; the reason when it does not.
@@ -129,8 +136,7 @@ extension PythonInterpreter {
     public func module(_ name: String) throws(PythonError) -> PythonObject {
         let attachment = try Attachment()
         defer { extendLifetime(attachment) }
-        guard let module = unsafe cshim_import(name) else { throw .raised() }
-        return unsafe PythonObject(taking: module)
+        return try PythonObject(importing: name)
     }
 
     /// The function of a module, which is imported if need be. Look it up once and call it often.
@@ -172,7 +178,7 @@ extension PythonInterpreter {
     ) throws(PythonError) -> R {
         let attachment = try Attachment()
         defer { extendLifetime(attachment) }
-        let value = unsafe try PythonValue(created: cshim_run(source, "<string>", isExpression))
+        let value = unsafe try PythonValue(created: cshim_run(source, source.utf8.count, "<string>", isExpression))
         return try R.read(value)
     }
 }

@@ -35,6 +35,14 @@ extension Lent: PythonArgument {
             BufferLayout(of: Element.self, base: base, count: count, isReadOnly: isReadOnly))
     }
 
+    /// Makes valid elements of what Python may have written: a `Bool` is 0 or 1.
+    @inlinable
+    public borrowing func lendDidEnd() {
+        guard Element.self == Bool.self, !isReadOnly else { return }
+        let bytes = unsafe UnsafeMutableRawBufferPointer(start: base, count: count)
+        for index in bytes.indices where unsafe bytes[index] > 1 { unsafe bytes[index] = 1 }
+    }
+
     /// The array or the shared memory.
     @inlinable
     public var lendOwner: (any Sendable)? {

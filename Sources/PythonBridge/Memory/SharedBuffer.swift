@@ -32,10 +32,7 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
     /// - Throws: ``PythonError/outOfMemory(byteCount:)``; ``PythonError/invalidBuffer(_:)`` for a negative capacity.
     @inlinable
     public init(capacity: Int) throws(PythonError) {
-        guard capacity >= 0 else { throw .invalidBuffer("a capacity of \(capacity) elements is negative") }
-        let (byteCount, overflow) = capacity.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-        guard !overflow else { throw .outOfMemory(byteCount: .max) }
-        let storage = try SharedStorage.allocate(byteCount: byteCount)
+        let storage = try SharedStorage.allocate(count: capacity, size: MemoryLayout<Element>.stride)
         self.init(storage: storage, byteOffset: 0, count: capacity, isWritableByPython: true)
     }
 
@@ -45,7 +42,7 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
     @inlinable
     public init(contentsOf elements: some Collection<Element>) throws(PythonError) {
         let count = elements.count
-        let storage = try SharedStorage.allocate(byteCount: count * MemoryLayout<Element>.stride)
+        let storage = try SharedStorage.allocate(count: count, size: MemoryLayout<Element>.stride)
         let target = unsafe UnsafeMutableBufferPointer(
             start: storage.base.assumingMemoryBound(to: Element.self), count: count)
         _ = unsafe target.initialize(from: elements)

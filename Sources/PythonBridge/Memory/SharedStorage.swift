@@ -41,9 +41,16 @@ final class SharedStorage: @unchecked Sendable {
     /// From here on zero pages come from the kernel when they are touched, and those that never are cost nothing.
     private static let mappingThreshold = 128 << 10
 
-    /// Zeroed memory, aligned to 64 bytes.
+    /// Zeroed memory for `count` elements of `size` bytes, aligned to 64 bytes.
     @usableFromInline
-    static func allocate(byteCount: Int) throws(PythonError) -> SharedStorage {
+    static func allocate(count: Int, size: Int) throws(PythonError) -> SharedStorage {
+        guard count >= 0 else { throw .invalidBuffer("a capacity of \(count) elements is negative") }
+        let (byteCount, overflow) = count.multipliedReportingOverflow(by: size)
+        guard !overflow else { throw .outOfMemory(byteCount: .max) }
+        return try allocate(byteCount: byteCount)
+    }
+
+    private static func allocate(byteCount: Int) throws(PythonError) -> SharedStorage {
         if byteCount >= mappingThreshold {
             let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
             let base = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0)

@@ -26,7 +26,7 @@ public struct StridedView<Element: BufferElement>: Sendable {
         }
         self.buffer = buffer
         self.start = count == 0 ? 0 : start
-        self.stride = stride
+        self.stride = count > 1 ? stride : 1  // there is nothing to stride to
         self.count = count
     }
 

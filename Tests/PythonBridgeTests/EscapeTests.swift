@@ -1,0 +1,220 @@
+import PythonBridge
+import Testing
+
+/// What was lent for one call and is kept longer.
+@Suite struct EscapeTests {
+    static let ways = [
+        "memoryview", "slice", "second memoryview", "cast", "asarray", "array slice", "frombuffer", "ndarray",
+        "ndarray of the exporter", "exporter", "list",
+    ]
+    /// Those of which `numpy.asarray` makes an array of the whole memory.
+    static let wholeWays = [
+        "memoryview", "second memoryview", "asarray", "frombuffer", "ndarray", "ndarray of the exporter",
+    ]
+
+    let python: PythonInterpreter
+
+    init() throws {
+        python = try TestPython.start()
+    }
+
+    /// A Python function of one parameter, `view`, that keeps it under `name`.
+    func keep(_ name: String, _ way: String) throws(PythonError) -> PythonFunction {
+        let holder: PythonObject = try TestPython.memory("keep")(name, way)
+        return try holder.function("function")
+    }
+
+    func forget(_ name: String) throws(PythonError) {
+        try TestPython.memory("forget")(name)
+    }
+
+    @Test(arguments: ways)
+    func `a kept view is an escape that names the parameter, until it is dropped`(way: String) throws {
+        let name = "named \(way)"
+        let keep = try keep(name, way)
+        let escape = try #require(thrown { try keep(.lending([1.0, 2, 3])) }?.escape)
+        #expect(escape.views.map { $0.argument } == ["view"])
+        #expect(escape.exception == nil)
+        #expect(!escape.views[0].lease.hasEnded)
+        try forget(name)
+        #expect(escape.views[0].lease.hasEnded)
+    }
+
+    @Test(arguments: ways)
+    func `every kind of lent memory can be seen to escape`(way: String) throws {
+        let name = "every kind \(way)"
+        let keep = try keep(name, way)
+        var array = [1, 2, 3]
+        let buffer = try SharedBuffer<Int>(capacity: 3)
+        let escapes = [
+            thrown { try keep(.lending(array)) }, thrown { try keep(.lending(&array)) },
+            thrown { try keep(.lending(buffer)) },
+            unsafe buffer.withUnsafeBufferPointer { memory in thrown { try unsafe keep(.lending(memory)) } },
+            unsafe buffer.withUnsafeMutableBufferPointer { memory in thrown { try unsafe keep(.lending(memory)) } },
+        ].compactMap { $0?.escape }
+        #expect(escapes.count == 5)
+        try forget(name)
+        #expect(escapes.allSatisfy { $0.views[0].lease.hasEnded })
+    }
+
+    @Test(arguments: wholeWays)
+    func `an escaped array stays readable after Swift let go of it`(way: String) throws {
+        let name = "readable \(way)"
+        let keep = try keep(name, way)
+        let expected = (0..<10_000).map { Double($0) }
+        do {
+            let array = expected.map { $0 }
+            let failure = thrown { try keep(.lending(array)) }
+            #expect(failure?.escape != nil)
+            let address: Int = try TestPython.memory("kept_address")(name)
+            #expect(address == array.address)
+        }
+        let churn = (0..<64).map { [Double](repeating: Double($0), count: 10_000) }
+        let seen: [Double] = try TestPython.memory("kept_values")(name)
+        #expect(seen == expected)
+        #expect(churn.count == 64)
+        try forget(name)
+    }
+
+    @Test func `an escaped output stays readable and no longer follows the array`() throws {
+        let keep = try keep("output", "asarray")
+        var array = [1, 2, 3]
+        let failure = thrown { try keep(.lending(&array)) }
+        #expect(failure?.escape != nil)
+        array[0] = 9
+        let seen: [Int] = try TestPython.memory("kept_values")("output")
+        #expect(seen == [1, 2, 3])
+        #expect(array == [9, 2, 3])
+        try forget("output")
+    }
+
+    @Test func `escaped shared memory outlives the buffer`() throws {
+        let keep = try keep("shared", "ndarray")
+        let failure = thrown { try keep(.lending(try SharedBuffer<Int32>(contentsOf: [4, 5, 6]))) }
+        #expect(failure?.escape != nil)
+        let seen: [Int] = try TestPython.memory("kept_values")("shared")
+        #expect(seen == [4, 5, 6])
+        try forget("shared")
+    }
+
+    @Test(arguments: ["memoryview", "exporter"])
+    func `no new view can be made of memory that was lent`(way: String) throws {
+        let name = "new view \(way)"
+        let keep = try keep(name, way)
+        let lease = try #require(thrown { try keep(.lending([1, 2])) }?.escape?.views.first?.lease)
+        let view = "getattr(kept['\(name)'], 'obj', kept['\(name)'])"
+        try python.run("from Tests.Fixtures.memory import kept")
+        for expression in ["memoryview(\(view))", "bytes(\(view))", "__import__('numpy').frombuffer(\(view))"] {
+            let error = thrown { let _: PythonObject = try python.evaluate(expression) }
+            #expect(error?.exception?.type == "BufferError")
+        }
+        try forget(name)
+        #expect(lease.hasEnded)
+    }
+
+    @Test func `both arguments are named, in their order`() throws {
+        try python.run(
+            "escape_pair = []\ndef escape_both(samples, weights, indices): escape_pair.extend([indices, samples])")
+        let keep = try python.function("escape_both", in: "__main__")
+        var indices = [0]
+        let escape = try #require(thrown { try keep(.lending([1.0]), .lending([2.0]), .lending(&indices)) }?.escape)
+        #expect(escape.views.map { $0.argument } == ["samples", "indices"])
+        try python.run("escape_pair.pop()")
+        #expect(escape.views.map { $0.lease.hasEnded } == [true, false])
+        try python.run("escape_pair.pop()")
+        #expect(escape.views.map { $0.lease.hasEnded } == [true, true])
+    }
+
+    @Test func `an escape together with an exception carries both`() throws {
+        try python.run(
+            """
+            escape_raised = []
+            def escape_and_raise(samples):
+                escape_raised.append(samples)
+                raise LookupError("no such sample")
+            """)
+        let keep = try python.function("escape_and_raise", in: "__main__")
+        let escape = try #require(thrown { try keep(.lending([1.0])) }?.escape)
+        #expect(escape.views.map { $0.argument } == ["samples"])
+        #expect(escape.exception?.type == "LookupError")
+        #expect(escape.exception?.message == "no such sample")
+        try python.run("escape_raised.clear()")
+        #expect(escape.views[0].lease.hasEnded)
+    }
+
+    @Test func `a view in the result is an escape that has ended by the next call`() throws {
+        try python.run("def escape_identity(samples): return samples")
+        let call = try python.function("escape_identity", in: "__main__")
+        let error = thrown { let _: PythonObject = try call(.lending([1.0])) }
+        #expect(error?.escape?.views.map { $0.argument } == ["samples"])
+        try python.run("pass")
+        #expect(error?.escape?.views.first?.lease.hasEnded == true)
+    }
+
+    @Test func `a result that is read whole from the lent memory is no escape`() throws {
+        let identity: PythonObject = try python.evaluate("lambda samples: __import__('numpy').asarray(samples)[::-1]")
+        let reversed: [Int] = try identity.function("__call__")(.lending([1, 2, 3]))
+        #expect(reversed == [3, 2, 1])
+    }
+
+    @Test func `an exception that leaves a function with lent memory is no escape`() throws {
+        try python.run("def escape_none(samples):\n    array = memoryview(samples)\n    raise ValueError(len(array))")
+        let function = try python.function("escape_none", in: "__main__")
+        let error = thrown { try function(.lending([1, 2])) }
+        #expect(error?.escape == nil)
+        #expect(error?.exception?.message == "2")
+    }
+
+    @Test(arguments: [1, 2, 3])
+    func `a view among variable arguments is not named after another parameter`(kept: Int) throws {
+        try python.run(
+            """
+            escape_star\(kept) = []
+            def escape_keep_star\(kept)(*views, threshold=2, nan="raise"):
+                escape_star\(kept).append(views[\(kept) - 1])
+            """)
+        let keep = try python.function("escape_keep_star\(kept)", in: "__main__")
+        let escape = thrown { try keep(.lending([1]), .lending([2]), .lending([3])) }?.escape
+        let name = try #require(escape?.views.first?.argument)
+        #expect(["views", "argument \(kept)"].contains(name))
+        try python.run("escape_star\(kept).clear()")
+    }
+
+    @Test func `a callable that does not tell its parameters has them counted`() throws {
+        try python.run("escape_list = []")
+        let list: PythonObject = try python.evaluate("escape_list")
+        let append = try list.function("append")
+        let name = try #require(thrown { try append(.lending([1])) }?.escape?.views.first?.argument)
+        #expect(["object", "argument 1"].contains(name))
+        try python.run("escape_list.clear()")
+    }
+
+    @Test func `the call after an escape works`() throws {
+        let keep = try keep("next", "asarray")
+        let failure = thrown { try keep(.lending([1])) }
+        #expect(failure?.escape != nil)
+        let seen: [Int] = try TestPython.memory("values")(.lending([2]))
+        #expect(seen == [2])
+        try forget("next")
+    }
+
+    @Test func `a raw lend's lease ends on whatever thread Python drops the view`() throws {
+        let keep = try keep("dropped elsewhere", "ndarray")
+        let buffer = try SharedBuffer<Int>(capacity: 3)
+        let error = unsafe buffer.withUnsafeBufferPointer { memory in thrown { try unsafe keep(.lending(memory)) } }
+        let lease = try #require(error?.escape?.views.first?.lease)
+        try onNewThreads { _ in try TestPython.memory("forget")("dropped elsewhere") }
+        #expect(lease.hasEnded)
+    }
+
+    @Test func `Python cannot make memory of its own`() throws {
+        let call: PythonObject = try python.evaluate("lambda view: type(view.obj)()")
+        let new: PythonObject = try python.evaluate("lambda view: object.__new__(type(view.obj))")
+        let copy: PythonObject = try python.evaluate("lambda view: __import__('copy').copy(view.obj)")
+        for function in [call, new, copy] {
+            let call = try function.function("__call__")
+            let failure = thrown { try call(.lending([1])) }
+            #expect(failure?.exception?.type == "TypeError")
+        }
+    }
+}

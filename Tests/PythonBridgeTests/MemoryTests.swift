@@ -1,0 +1,136 @@
+import Glibc
+import PythonBridge
+import Testing
+
+/// Nothing leaks, each test in a process of its own, in which nothing else allocates.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct MemoryTests {
+    /// Runs `body` to warm up, then `count` times, and expects Python's blocks and this process's memory to stay.
+    ///
+    /// What Python keeps once, whatever the number of calls (caches of names and source lines), is well below `blocks`.
+    static func expectFlat(_ count: Int, blocks tolerance: Int = 50, _ body: (PythonInterpreter) throws -> Void) throws
+    {
+        let python = try TestPython.start()
+        let settle = try TestPython.fixture("settle", in: "leaks")
+        for _ in 0..<max(count / 10, 100) { try body(python) }
+        let blocks: Int = try settle()
+        let resident = residentBytes()
+        for _ in 0..<count { try body(python) }
+        let newBlocks = (try settle() as Int) - blocks
+        let newBytes = residentBytes() - resident
+        #expect(newBlocks < tolerance)
+        #expect(newBytes <= residentTolerance)
+    }
+
+    /// One MiB, or more under a sanitizer, which keeps what was freed to find who uses it after all.
+    static let residentTolerance =
+        unsafe dlsym(nil, "__asan_init") ?? dlsym(nil, "__tsan_init") == nil ? 1 << 20 : 1 << 30
+
+    @Test func `a million calls with two lent arrays and a result leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let count = try TestPython.fixture("first_of", in: "leaks")
+            let samples = [1.0, 2, 3]
+            var indices = [0, 0]
+            try Self.expectFlat(1_000_000) { _ in
+                let _: Int = try count(.lending(samples), .lending(&indices))
+            }
+            #expect(indices == [3, 0])
+        }
+    }
+
+    @Test func `calls with memory of every kind leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let count = try TestPython.fixture("first_of", in: "leaks")
+            let samples = [1.0, 2, 3]
+            let shared = try SharedBuffer<Double>(contentsOf: samples)
+            let output = try SharedBuffer<Int>(capacity: 100_000)
+            try Self.expectFlat(50_000) { _ in
+                let _: Int = try count(shared, output)
+                let _: Int = try count(try shared.strided(from: 2, by: -1, count: 3), .lending(output))
+                let _: Int = try count(SharedBuffer(sharing: samples), output)
+                let _: Int = try count(try SharedBuffer<Float>(contentsOf: [1]), try SharedBuffer<Int8>(capacity: 1))
+            }
+        }
+    }
+
+    @Test func `large buffers are given back`() async {
+        await #expect(processExitsWith: .success) {
+            let fill = try TestPython.memory("fill")
+            try Self.expectFlat(300) { _ in try fill(try SharedBuffer<Double>(capacity: 1 << 18), 1.0) }
+        }
+    }
+
+    @Test func `text, lists, keywords and numbers leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let identity = try TestPython.fixture("identity", in: "values")
+            let all = try TestPython.fixture("all", in: "values")
+            try Self.expectFlat(50_000) { python in
+                let _: String = try identity("some text that is too long to be small")
+                let _: [Int] = try identity([1 << 40, 2 << 40, 3])
+                let _: [[String]?] = try identity([["a", "b"], nil])
+                let _: Double = try identity(1.5)
+                let _: UInt64? = try identity(UInt64.max)
+                let _: String = try all(1, true, keywords: ["key": "value", "other": [1.5]])
+                let _: Int = try python.evaluate("1 << 40")
+            }
+        }
+    }
+
+    @Test func `a hundred thousand exceptions leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let fail = try TestPython.fixture("fail", in: "errors")
+            try Self.expectFlat(100_000, blocks: 500) { _ in _ = thrown { try fail("why") } }
+            let failWithCause = try TestPython.fixture("fail_from", in: "errors")
+            try Self.expectFlat(10_000, blocks: 500) { _ in _ = thrown { try failWithCause() } }
+        }
+    }
+
+    @Test func `refused results and arguments leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            struct Refused: PythonConvertible {
+                func pythonValue() throws(PythonError) -> PythonValue { throw .invalidBuffer("refused") }
+            }
+            let identity = try TestPython.fixture("identity", in: "values")
+            try Self.expectFlat(30_000) { _ in
+                _ = thrown { let _: Int = try identity("text") }
+                _ = thrown { let _: [Int] = try identity(["text", "more"]) }
+                _ = thrown { let _: Int8 = try identity(1 << 40) }
+                _ = thrown { let _: Int = try identity(.lending([1]), "text", [Refused()]) }
+                _ = thrown { let _: Int = try identity("text", keywords: ["a": "b", "c": Refused()]) }
+            }
+        }
+    }
+
+    @Test func `escapes that are dropped later leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let keep = try TestPython.fixture("keep_for_now", in: "leaks")
+            let drop = try TestPython.fixture("drop", in: "leaks")
+            try Self.expectFlat(20_000, blocks: 1000) { _ in
+                _ = thrown { try keep(.lending([1.0, 2]), .lending([3])) }
+                try drop()
+            }
+        }
+    }
+
+    @Test func `a hundred thousand objects leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let make = try TestPython.fixture("Probe", in: "leaks")
+            try Self.expectFlat(100_000) { python in
+                let probe: PythonObject = try make()
+                let _: Int = try probe.function("method")()
+                _ = try probe.attribute("value")
+                _ = try python.function("len", in: "builtins")
+            }
+        }
+    }
+
+    @Test func `threads that come and go leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let identity = try TestPython.fixture("identity", in: "values")
+            try Self.expectFlat(500) { _ in
+                try onNewThreads(2) { index in
+                    let _: Int = try identity(index)
+                }
+            }
+        }
+    }
+}
