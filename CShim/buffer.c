@@ -4,17 +4,23 @@
 #include <stdatomic.h>
 
 struct cshim_exporter {
-    PyObject_HEAD cshim_layout layout;
-    atomic_bool has_ended; ///< a lend that is over: no new view
-    void *owner;           ///< keeps the memory; null while it is lent
+    PyObject_HEAD void *base;
+    Py_ssize_t count;
+    Py_ssize_t stride; ///< in bytes
+    Py_ssize_t item_size;
+    const char *format;
+    void *owner; ///< keeps the memory; null while it is lent
     cshim_release_owner release_owner;
+    bool read_only;
+    atomic_bool has_ended; ///< a lend that is over: no new view
 };
 
 /// One count is this file's own, from start to stop; each exporter holds another.
 static PyTypeObject *exporter_type;
 
-/// Memory of exporters that are gone, for the next ones: half of what making one costs is the allocation. The GIL
-/// guards it, so there is none in a free-threaded CPython, nor under AddressSanitizer, which it would blind.
+/// Exporters that are gone, with their count on the type, for the next ones: most of what making one costs is
+/// allocation. The GIL guards it, so there is none in a free-threaded CPython, nor under AddressSanitizer, which it
+/// would blind.
 #if !defined(Py_GIL_DISABLED) && !__has_feature(address_sanitizer)
 enum { spare_capacity = 16 };
 #else
@@ -31,25 +37,35 @@ static int refuse(Py_buffer *view, const char *why) {
     return -1;
 }
 
+static void free_exporter(cshim_exporter *exporter) {
+    PyTypeObject *type = Py_TYPE(exporter);
+    PyObject_Free(exporter);
+    Py_DECREF(type); // the exporter's count, taken by PyObject_New
+}
+
+/// Whether the memory's strides are what a view of these flags can describe.
+static bool suits(const cshim_exporter *exporter, int flags) {
+    const int contiguous = (PyBUF_C_CONTIGUOUS | PyBUF_F_CONTIGUOUS | PyBUF_ANY_CONTIGUOUS) & ~PyBUF_STRIDES;
+    bool wants_contiguous = (flags & PyBUF_STRIDES) != PyBUF_STRIDES || (flags & contiguous);
+    return !wants_contiguous || exporter->stride == exporter->item_size || exporter->count <= 1;
+}
+
 static int exporter_get_buffer(PyObject *object, Py_buffer *view, int flags) {
     cshim_exporter *exporter = (cshim_exporter *)object;
-    cshim_layout *layout = &exporter->layout;
     if (atomic_load_explicit(&exporter->has_ended, memory_order_acquire))
         return refuse(view, "this memory was lent for one call, which is over");
-    if (layout->read_only && (flags & PyBUF_WRITABLE)) return refuse(view, "this memory is read-only");
-    bool is_contiguous = layout->stride == layout->item_size || layout->count <= 1;
-    bool wants_contiguous = (flags & PyBUF_STRIDES) != PyBUF_STRIDES ||
-                            (flags & (PyBUF_C_CONTIGUOUS | PyBUF_F_CONTIGUOUS | PyBUF_ANY_CONTIGUOUS) & ~PyBUF_STRIDES);
-    if (wants_contiguous && !is_contiguous)
+    if ((flags & PyBUF_WRITABLE) && exporter->read_only) return refuse(view, "this memory is read-only");
+    // memoryview asks for everything, and every other view of lent memory is made from one.
+    if (flags != PyBUF_FULL_RO && !suits(exporter, flags))
         return refuse(view, "this memory is strided, and a contiguous view was asked for");
-    view->buf = layout->base;
-    view->len = layout->count * layout->item_size;
-    view->itemsize = layout->item_size;
-    view->readonly = layout->read_only;
+    view->buf = exporter->base;
+    view->len = exporter->count * exporter->item_size;
+    view->itemsize = exporter->item_size;
+    view->readonly = exporter->read_only;
     view->ndim = 1;
-    view->format = flags & PyBUF_FORMAT ? (char *)layout->format : NULL;
-    view->shape = flags & PyBUF_ND ? &layout->count : NULL;
-    view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? &layout->stride : NULL;
+    view->format = flags & PyBUF_FORMAT ? (char *)exporter->format : NULL;
+    view->shape = flags & PyBUF_ND ? &exporter->count : NULL;
+    view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? &exporter->stride : NULL;
     view->suboffsets = NULL;
     view->internal = NULL;
     view->obj = Py_NewRef(object); // the view's count, given up by PyBuffer_Release
@@ -64,14 +80,12 @@ static void exporter_release_buffer(PyObject *object, Py_buffer *view) {
 
 static void exporter_dealloc(PyObject *object) {
     cshim_exporter *exporter = (cshim_exporter *)object;
-    PyTypeObject *type = Py_TYPE(object);
     if (exporter->owner != NULL) exporter->release_owner(exporter->owner);
     if (spare.count < spare_capacity && exporter_type != NULL) { // not while the interpreter ends
         spare.exporters[spare.count++] = exporter;
     } else {
-        PyObject_Free(object);
+        free_exporter(exporter);
     }
-    Py_DECREF(type); // the exporter's count, taken by PyObject_Init
 }
 
 bool cshim_exporter_type_start(void) {
@@ -99,46 +113,57 @@ void cshim_exporter_type_stop(void) {
     while (spare.count > 0) PyObject_Free(spare.exporters[--spare.count]);
 }
 
-/// New reference to an exporter of `layout`, without an owner.
-static cshim_exporter *new_exporter(const cshim_layout *layout) {
+/// New references to an exporter and to a view of it, or nulls.
+static inline cshim_lent lend(
+    void *base, Py_ssize_t count, Py_ssize_t stride, Py_ssize_t item_size, const char *format, bool read_only) {
+    cshim_lent nothing = {NULL, NULL};
     cshim_exporter *exporter;
     if (spare.count > 0) {
         exporter = spare.exporters[--spare.count];
-        PyObject_Init((PyObject *)exporter, exporter_type);
+        Py_SET_REFCNT(exporter, 1); // all that a new reference to it takes: it has its type
     } else {
         exporter = PyObject_New(cshim_exporter, exporter_type);
-        if (exporter == NULL) return NULL;
+        if (exporter == NULL) return nothing;
     }
-    exporter->layout = *layout;
+    exporter->base = base;
+    exporter->count = count;
+    exporter->stride = stride;
+    exporter->item_size = item_size;
+    exporter->format = format;
+    exporter->read_only = read_only;
     atomic_init(&exporter->has_ended, false);
     exporter->owner = NULL;
-    exporter->release_owner = NULL;
-    return exporter;
-}
-
-cshim_object *cshim_share(const cshim_layout *layout, void *owner, cshim_release_owner release_owner) {
-    cshim_exporter *exporter = new_exporter(layout);
-    if (exporter == NULL) {
-        release_owner(owner);
-        return NULL;
-    }
-    exporter->owner = owner;
-    exporter->release_owner = release_owner;
-    PyObject *view = PyMemoryView_FromObject((PyObject *)exporter);
-    Py_DECREF(exporter); // the view holds it now, or its dealloc has released the owner
-    return handle(view);
-}
-
-cshim_object *cshim_lend(const cshim_layout *layout, cshim_exporter **result) {
-    cshim_exporter *exporter = new_exporter(layout);
-    if (exporter == NULL) return NULL;
     PyObject *view = PyMemoryView_FromObject((PyObject *)exporter);
     if (view == NULL) {
         Py_DECREF(exporter);
+        return nothing;
+    }
+    return (cshim_lent){handle(view), exporter};
+}
+
+cshim_lent cshim_lend(
+    void *base, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t item_size, const char *format, bool read_only) {
+    return lend(base, count, stride, item_size, format, read_only);
+}
+
+cshim_object *cshim_share(
+    void *base,
+    ptrdiff_t count,
+    ptrdiff_t stride,
+    ptrdiff_t item_size,
+    const char *format,
+    bool read_only,
+    void *owner,
+    cshim_release_owner release_owner) {
+    cshim_lent lent = lend(base, count, stride, item_size, format, read_only);
+    if (lent.exporter == NULL) {
+        release_owner(owner);
         return NULL;
     }
-    *result = exporter;
-    return handle(view);
+    lent.exporter->owner = owner;
+    lent.exporter->release_owner = release_owner;
+    Py_DECREF(lent.exporter); // the view holds it
+    return lent.view;
 }
 
 bool cshim_lend_end(cshim_exporter *exporter, cshim_object *view) {

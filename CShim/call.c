@@ -39,25 +39,34 @@ const char *cshim_type_name(cshim_object *object) { return Py_TYPE(py(object))->
 // MARK: - Calls
 
 /// Room for the arguments of a few nested calls.
-enum { vector_capacity = 128 };
+enum { stack_capacity = 128 };
 static _Thread_local struct {
     ptrdiff_t used;
-    cshim_object *references[vector_capacity];
-} vectors;
+    cshim_object *references[stack_capacity];
+} stack;
 
-cshim_object **cshim_vector_push(ptrdiff_t count) {
-    if (count > vector_capacity - vectors.used) return PyMem_RawMalloc((size_t)count * sizeof(cshim_object *));
-    cshim_object **vector = vectors.references + vectors.used;
-    vectors.used += count;
-    return vector;
+cshim_frame cshim_frame_begin(uint32_t interpreter, ptrdiff_t count) {
+    cshim_frame frame = {NULL, CSHIM_NOT_RUNNING};
+    if (cshim_running() != interpreter) return frame;
+    frame.attachment = cshim_attach();
+    if (frame.attachment == CSHIM_NOT_RUNNING) return frame;
+    if (count <= stack_capacity - stack.used) {
+        frame.references = stack.references + stack.used;
+        stack.used += count;
+    } else {
+        frame.references = PyMem_RawMalloc((size_t)count * sizeof(cshim_object *));
+        if (frame.references == NULL) cshim_detach(frame.attachment);
+    }
+    return frame;
 }
 
-void cshim_vector_pop(cshim_object **vector, ptrdiff_t count) {
-    if (vector >= vectors.references && vector < vectors.references + vector_capacity) {
-        vectors.used -= count;
+void cshim_frame_end(cshim_frame frame, ptrdiff_t count) {
+    if (frame.references == stack.references + stack.used - count) {
+        stack.used -= count;
     } else {
-        PyMem_RawFree(vector);
+        PyMem_RawFree(frame.references);
     }
+    cshim_detach(frame.attachment);
 }
 
 cshim_object *cshim_call(cshim_object *callable, cshim_object *const *arguments, ptrdiff_t count, cshim_object *names) {

@@ -66,26 +66,34 @@ const char *_Nullable cshim_library_path(void);
 
 // MARK: - buffer.c
 
-/// One-dimensional memory as the buffer protocol describes it.
-typedef struct {
-    void *base;          ///< never null, also when count is 0
-    ptrdiff_t count;     ///< elements
-    ptrdiff_t stride;    ///< bytes from one element to the next
-    ptrdiff_t item_size; ///< bytes of one element
-    const char *format;  ///< a struct-module character, of static lifetime
-    bool read_only;
-} cshim_layout;
-
 /// Called once, attached, when Python holds the memory no longer.
 typedef void (*cshim_release_owner)(void *owner);
 
-/// A memoryview of memory that `owner` keeps alive: new reference. Takes over the count that the caller holds on
-/// `owner` (also when it fails) and gives it up through `release_owner` in the exporter's dealloc.
-cshim_object *_Nullable cshim_share(const cshim_layout *layout, void *owner, cshim_release_owner release_owner);
+/// A memoryview of memory that `owner` keeps alive: new reference. The memory has one dimension: `count` elements of
+/// `item_size` bytes, `stride` bytes apart. `base` is never null, also for no elements; `format` is of static lifetime.
+/// Takes over the count that the caller holds on `owner` (also when it fails) and gives it up through `release_owner`
+/// in the exporter's dealloc.
+cshim_object *_Nullable cshim_share(
+    void *base,
+    ptrdiff_t count,
+    ptrdiff_t stride,
+    ptrdiff_t item_size,
+    const char *format,
+    bool read_only,
+    void *owner,
+    cshim_release_owner release_owner);
 
-/// A memoryview of memory that is lent for one call: new reference. `*exporter` is a second new reference;
+/// What is lent for one call: new references to the memoryview and to its exporter, both null on failure.
 /// cshim_lend_end takes both.
-cshim_object *_Nullable cshim_lend(const cshim_layout *layout, cshim_exporter *_Nullable *_Nonnull exporter);
+typedef struct {
+    cshim_object *_Nullable view;
+    cshim_exporter *_Nullable exporter;
+} cshim_lent;
+
+/// A memoryview of memory that is lent for one call. The parameters are those of cshim_share. They are not one struct:
+/// it would be written field by field and read as vectors at once, for which the processor has to wait.
+cshim_lent cshim_lend(
+    void *base, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t item_size, const char *format, bool read_only);
 
 /// Ends a lend: gives up the view, and from here on the exporter refuses new views. Returns true when nothing in
 /// Python points at the memory any more; the exporter is gone then. Otherwise a view escaped, and the caller still
@@ -134,12 +142,19 @@ bool cshim_is_callable(cshim_object *object);
 /// The name of an object's type, as long as the type lives.
 const char *cshim_type_name(cshim_object *object);
 
-/// Room for a call's `count` references on this thread's own stack of them; from malloc when that is full, null when
-/// there is no memory. Not initialized. Needs no thread state.
-cshim_object *_Nullable *_Nullable cshim_vector_push(ptrdiff_t count);
+/// What one call needs: this thread attached, and room for references on this thread's own stack of them (from malloc
+/// when that is full). The room is not initialized. `references` is null, and nothing was done, when the call cannot
+/// begin.
+typedef struct {
+    cshim_object *_Nullable *_Nullable references;
+    cshim_attachment attachment; ///< CSHIM_NOT_RUNNING when the interpreter of that number does not run
+} cshim_frame;
 
-/// Gives back what the last cshim_vector_push on this thread gave.
-void cshim_vector_pop(cshim_object *_Nullable *_Nonnull vector, ptrdiff_t count);
+/// Begins a call of an object of the interpreter with the given number. Any thread.
+cshim_frame cshim_frame_begin(uint32_t interpreter, ptrdiff_t count);
+
+/// Ends the last call that began on this thread and has not ended.
+void cshim_frame_end(cshim_frame frame, ptrdiff_t count);
 
 /// Calls with `count` positional arguments and then one for each of `names` (a tuple of str, or null).
 /// `arguments` are borrowed, and arguments[-1] must be a slot that the callee may use (PY_VECTORCALL_ARGUMENTS_OFFSET).

@@ -6,19 +6,19 @@ internal import CShim
 /// that a call allocates nothing in Swift.
 @safe
 public struct PythonCall: ~Copyable {
-    private let attachment: Attachment
+    private let frame: cshim_frame
     /// Borrowed from the function, which outlives its call.
     private let callable: OpaquePointer
+    /// One cell for the callee's own use (`PY_VECTORCALL_ARGUMENTS_OFFSET`) comes before `capacity` owned references to the
+    /// arguments; `capacity` owned references to the exporters of those that are lent follow. The first `count` are set.
+    private let arguments: UnsafeMutablePointer<OpaquePointer?>
     private let capacity: Int
     private var count = 0
+    private var keywordCount = 0
     /// Owned: a tuple of the names of the last arguments.
     private var keywordNames: OpaquePointer?
-    private var keywordCount = 0
-    @usableFromInline var hasLends = false
     private var escapedViews: [PythonEscape.View]?
-    /// One cell for the callee's own use (`PY_VECTORCALL_ARGUMENTS_OFFSET`), then `capacity` owned references to the
-    /// arguments, then `capacity` owned references to the exporters of those that are lent. The first `count` are set.
-    private let vector: UnsafeMutablePointer<OpaquePointer?>
+    @usableFromInline var hasLends = false
 
     /// Attaches this thread.
     ///
@@ -26,17 +26,15 @@ public struct PythonCall: ~Copyable {
     @usableFromInline
     init(_ function: borrowing PythonFunction, capacity: Int) throws(PythonError) {
         let size = 2 * capacity + 1
-        try function.object.validate()
-        guard let vector = unsafe cshim_vector_push(size) else { throw .outOfMemory(byteCount: size) }
-        do throws(PythonError) {
-            attachment = try Attachment()
-        } catch {
-            unsafe cshim_vector_pop(vector, size)
-            throw error
+        let frame = unsafe cshim_frame_begin(function.object.interpreter, size)
+        guard let references = unsafe frame.references else {
+            throw unsafe frame.attachment == .CSHIM_NOT_RUNNING ? .notRunning : .outOfMemory(byteCount: size * 8)
         }
+        unsafe self.frame = unsafe frame
         unsafe callable = unsafe function.object.handle
+        unsafe arguments = unsafe references + 1
         self.capacity = capacity
-        unsafe self.vector = vector
+        PendingReleases.drain()
     }
 
     deinit {
@@ -52,11 +50,10 @@ public struct PythonCall: ~Copyable {
             }
         }
         if let keywordNames = unsafe keywordNames { unsafe cshim_release(keywordNames) }
-        unsafe cshim_vector_pop(vector, 2 * capacity + 1)
+        unsafe cshim_frame_end(frame, 2 * capacity + 1)
     }
 
-    private var arguments: UnsafeMutablePointer<OpaquePointer?> { unsafe vector + 1 }
-    private var exporters: UnsafeMutablePointer<OpaquePointer?> { unsafe vector + 1 + capacity }
+    private var exporters: UnsafeMutablePointer<OpaquePointer?> { unsafe arguments + capacity }
 
     // MARK: - Arguments
 
@@ -67,13 +64,14 @@ public struct PythonCall: ~Copyable {
         unsafe append(value.take(), exporter: nil)
     }
 
-    /// Appends a view of memory that is lent until the call is over.
+    /// Appends a view of memory that is lent until the call is over: `count` elements of `itemSize` bytes.
     @usableFromInline
-    mutating func appendLent(_ memory: BufferLayout) throws(PythonError) {
-        var layout = unsafe memory.layout
-        var exporter: OpaquePointer?
-        guard let view = unsafe cshim_lend(&layout, &exporter) else { throw .raised() }
-        unsafe append(view, exporter: exporter)
+    mutating func appendLent(
+        base: UnsafeMutableRawPointer, count: Int, itemSize: Int, format: UnsafePointer<CChar>, isReadOnly: Bool
+    ) throws(PythonError) {
+        let lent = unsafe cshim_lend(base, count, itemSize, itemSize, format, isReadOnly)
+        guard let view = unsafe lent.view else { throw .raised() }
+        unsafe append(view, exporter: lent.exporter)
         hasLends = true
     }
 

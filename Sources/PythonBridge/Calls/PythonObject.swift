@@ -9,7 +9,7 @@ public final class PythonObject: Sendable {
     /// The one reference, which this object owns.
     nonisolated(unsafe) let handle: OpaquePointer
     /// The interpreter that the reference is of.
-    private let interpreter: UInt32
+    let interpreter: UInt32
 
     /// Takes over a new reference. The thread is attached.
     init(taking handle: OpaquePointer) {

@@ -23,6 +23,14 @@ extension BufferElement {
     }
 }
 
+extension BufferElement {
+    /// The format as C text of static lifetime.
+    @inlinable
+    static var formatText: UnsafePointer<CChar> {
+        unsafe UnsafeRawPointer(bufferFormat.utf8Start).assumingMemoryBound(to: CChar.self)
+    }
+}
+
 extension Double: BufferElement {
     /// C's `double`.
     public static var bufferFormat: StaticString { "d" }

@@ -4,10 +4,14 @@
 /// array that it was made from, nor can the array be used meanwhile if it was lent to be written to.
 @safe
 public struct Lent<Element: BufferElement>: ~Copyable, ~Escapable {
+    /// What keeps the memory alive. The reference is not counted: the value cannot outlive what it was made from, and two
+    /// counts less are a tenth of a call.
+    @safe
     @usableFromInline
     enum Owner {
-        case array([Element])
-        case storage(SharedStorage)
+        /// The bits of an array, which are one reference.
+        case array(UnsafeRawPointer)
+        case storage(Unmanaged<SharedStorage>)
         /// Raw memory: its owner keeps it, the library cannot.
         case caller
     }
@@ -32,7 +36,8 @@ extension Lent: PythonArgument {
     @inlinable
     public borrowing func pass(to call: inout PythonCall) throws(PythonError) {
         try unsafe call.appendLent(
-            BufferLayout(of: Element.self, base: base, count: count, isReadOnly: isReadOnly))
+            base: base, count: count, itemSize: MemoryLayout<Element>.stride, format: Element.formatText,
+            isReadOnly: isReadOnly)
     }
 
     /// Makes valid elements of what Python may have written: a `Bool` is 0 or 1.
@@ -47,8 +52,8 @@ extension Lent: PythonArgument {
     @inlinable
     public var lendOwner: (any Sendable)? {
         switch owner {
-        case .array(let array): array
-        case .storage(let storage): storage
+        case .array(let bits): unsafe unsafeBitCast(bits, to: [Element].self)
+        case .storage(let storage): unsafe storage.takeUnretainedValue()
         case .caller: nil
         }
     }
@@ -59,11 +64,13 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
     ///
     /// If a view escapes, the array's memory lives as long as the view.
     @inlinable
-    @_lifetime(immortal)
-    public static func lending<E>(_ array: [E]) -> Self where Self == Lent<E> {
-        // The value holds the array, whose memory stays where and as it is while anyone holds it.
+    @_lifetime(borrow array)
+    public static func lending<E>(_ array: borrowing [E]) -> Self where Self == Lent<E> {
+        // An array's memory stays where and as it is while anyone holds the array.
         let base = unsafe array.withUnsafeBufferPointer { unsafe UnsafeMutableRawPointer(mutating: $0.baseAddress) }
-        return unsafe Lent(base: base, count: array.count, isReadOnly: true, owner: .array(array))
+        let owner = unsafe Lent<E>.Owner.array(unsafeBitCast(copy array, to: UnsafeRawPointer.self))
+        let lent = unsafe Lent<E>(base: base, count: array.count, isReadOnly: true, owner: owner)
+        return unsafe _overrideLifetime(lent, borrowing: array)
     }
 
     /// Lends an array to be read and written to, in place.
@@ -74,7 +81,8 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
     public static func lending<E>(_ array: inout [E]) -> Self where Self == Lent<E> {
         // This makes the memory the array's own. Nobody can use the array while the value lives, so it stays where it is.
         let base = unsafe array.withUnsafeMutableBufferPointer { UnsafeMutableRawPointer($0.baseAddress) }
-        let lent = unsafe Lent(base: base, count: array.count, isReadOnly: false, owner: .array(array))
+        let owner = unsafe Lent<E>.Owner.array(unsafeBitCast(array, to: UnsafeRawPointer.self))
+        let lent = unsafe Lent<E>(base: base, count: array.count, isReadOnly: false, owner: owner)
         return unsafe _overrideLifetime(lent, mutating: &array)
     }
 
@@ -82,11 +90,12 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
     ///
     /// If a view escapes, the memory lives as long as the view.
     @inlinable
-    @_lifetime(immortal)
-    public static func lending<E>(_ buffer: SharedBuffer<E>) -> Self where Self == Lent<E> {
-        unsafe Lent(
+    @_lifetime(borrow buffer)
+    public static func lending<E>(_ buffer: borrowing SharedBuffer<E>) -> Self where Self == Lent<E> {
+        let lent = unsafe Lent<E>(
             base: buffer.base, count: buffer.count, isReadOnly: !buffer.isWritableByPython,
-            owner: .storage(buffer.storage))
+            owner: .storage(Unmanaged.passUnretained(buffer.storage)))
+        return unsafe _overrideLifetime(lent, borrowing: buffer)
     }
 
     /// Lends raw memory to be read. A write raises in Python.

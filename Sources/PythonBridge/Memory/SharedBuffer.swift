@@ -197,7 +197,9 @@ extension SharedBuffer: PythonConvertible {
     /// A `memoryview` of the memory, which Python may keep.
     @inlinable
     public func pythonValue() throws(PythonError) -> PythonValue {
-        try unsafe storage.share(
-            BufferLayout(of: Element.self, base: base, count: count, isReadOnly: !isWritableByPython))
+        let size = MemoryLayout<Element>.stride
+        return try unsafe storage.share(
+            base: base, count: count, stride: size, itemSize: size, format: Element.formatText,
+            isReadOnly: !isWritableByPython)
     }
 }

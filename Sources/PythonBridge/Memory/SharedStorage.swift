@@ -1,3 +1,4 @@
+internal import CShim
 internal import Glibc
 
 /// The one owner of a stretch of memory: it is given back in `deinit`, when neither Swift nor an exporter holds it.
@@ -102,5 +103,22 @@ final class SharedStorage: @unchecked Sendable {
     /// An aligned address for what has no bytes: CPython refuses a null buffer.
     @usableFromInline static var placeholder: UnsafeMutableRawPointer {
         unsafe UnsafeMutableRawPointer(bitPattern: alignment).unsafelyUnwrapped
+    }
+}
+
+extension SharedStorage {
+    /// A new memoryview that holds this storage until its last view is gone.
+    ///
+    /// The memory has `count` elements of `itemSize` bytes, `stride` bytes apart. The thread is attached.
+    @usableFromInline
+    func share(
+        base: UnsafeMutableRawPointer, count: Int, stride: Int, itemSize: Int, format: UnsafePointer<CChar>,
+        isReadOnly: Bool
+    ) throws(PythonError) -> PythonValue {
+        let owner = unsafe Unmanaged.passRetained(self).toOpaque()
+        let view = unsafe cshim_share(base, count, stride, itemSize, format, isReadOnly, owner) { owner in
+            unsafe Unmanaged<SharedStorage>.fromOpaque(owner).release()
+        }
+        return unsafe try PythonValue(created: view)
     }
 }

@@ -59,8 +59,9 @@ extension StridedView: PythonConvertible {
     /// A `memoryview` of the memory, which Python may keep but not write to.
     @inlinable
     public func pythonValue() throws(PythonError) -> PythonValue {
-        let base = unsafe buffer.base + start * MemoryLayout<Element>.stride
+        let size = MemoryLayout<Element>.stride
         return try unsafe buffer.storage.share(
-            BufferLayout(of: Element.self, base: base, count: count, stride: stride, isReadOnly: true))
+            base: buffer.base + start * size, count: count, stride: stride * size, itemSize: size,
+            format: Element.formatText, isReadOnly: true)
     }
 }
