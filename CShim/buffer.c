@@ -21,7 +21,7 @@ static PyTypeObject *exporter_type;
 /// Exporters that are gone, with their count on the type, for the next ones: most of what making one costs is
 /// allocation. The GIL guards it, so there is none in a free-threaded CPython, nor under AddressSanitizer, which it
 /// would blind.
-#if !defined(Py_GIL_DISABLED) && !__has_feature(address_sanitizer)
+#if !defined(Py_GIL_DISABLED) && !defined(Py_TRACE_REFS) && !__has_feature(address_sanitizer)
 enum { spare_capacity = 16 };
 #else
 enum { spare_capacity = 0 };

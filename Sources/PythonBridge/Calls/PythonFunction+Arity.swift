@@ -1,12 +1,13 @@
 // Calls of up to six positional arguments, each of its own type: Swift's parameter packs do not admit types that cannot be
-// copied or cannot escape, as memory that is lent is. The functions differ in nothing but their number of arguments.
+// copied or cannot escape, as memory that is lent is. The functions differ in nothing but their number of arguments. They are
+// always inlined: an argument that is written in the call then stays in registers, which is an eighth of a call of nothing.
 
 extension PythonFunction {
     /// Calls without arguments and reads the result.
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<R: PythonResult>(
         keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
@@ -19,7 +20,7 @@ extension PythonFunction {
     /// Calls without arguments, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction(
         keywords: PythonKeywords? = nil
     ) throws(PythonError) {
@@ -30,7 +31,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, R: PythonResult>(
         _ a: borrowing A, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
@@ -45,7 +46,7 @@ extension PythonFunction {
     /// Calls with one argument, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable>(
         _ a: borrowing A, keywords: PythonKeywords? = nil
     ) throws(PythonError) {
@@ -56,7 +57,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
     >(
@@ -75,7 +76,7 @@ extension PythonFunction {
     /// Calls with two arguments, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable>(
         _ a: borrowing A, _ b: borrowing B, keywords: PythonKeywords? = nil
     ) throws(PythonError) {
@@ -86,7 +87,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
@@ -108,7 +109,7 @@ extension PythonFunction {
     /// Calls with three arguments, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable
@@ -122,7 +123,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
@@ -146,7 +147,7 @@ extension PythonFunction {
     /// Calls with four arguments, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable
@@ -160,7 +161,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
@@ -188,7 +189,7 @@ extension PythonFunction {
     /// Calls with five arguments, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
@@ -204,7 +205,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
@@ -234,7 +235,7 @@ extension PythonFunction {
     /// Calls with six arguments, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
