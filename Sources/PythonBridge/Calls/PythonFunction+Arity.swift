@@ -1,13 +1,12 @@
 // Calls of up to six positional arguments, each of its own type: Swift's parameter packs do not admit types that cannot be
-// copied or cannot escape, as memory that is lent is. The functions differ in nothing but their number of arguments. They are
-// always inlined: an argument that is written in the call then stays in registers, which is an eighth of a call of nothing.
+// copied or cannot escape, as memory that is lent is. The functions differ in nothing but their number of arguments.
 
 extension PythonFunction {
     /// Calls without arguments and reads the result.
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<R: PythonResult>(
         keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
@@ -20,7 +19,7 @@ extension PythonFunction {
     /// Calls without arguments, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction(
         keywords: PythonKeywords? = nil
     ) throws(PythonError) {
@@ -31,7 +30,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, R: PythonResult>(
         _ a: borrowing A, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
@@ -46,7 +45,7 @@ extension PythonFunction {
     /// Calls with one argument, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable>(
         _ a: borrowing A, keywords: PythonKeywords? = nil
     ) throws(PythonError) {
@@ -57,7 +56,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
     >(
@@ -76,7 +75,7 @@ extension PythonFunction {
     /// Calls with two arguments, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable>(
         _ a: borrowing A, _ b: borrowing B, keywords: PythonKeywords? = nil
     ) throws(PythonError) {
@@ -87,7 +86,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
@@ -109,7 +108,7 @@ extension PythonFunction {
     /// Calls with three arguments, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable
@@ -123,7 +122,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
@@ -147,7 +146,7 @@ extension PythonFunction {
     /// Calls with four arguments, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable
@@ -161,7 +160,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
@@ -189,7 +188,7 @@ extension PythonFunction {
     /// Calls with five arguments, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
@@ -205,7 +204,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
@@ -235,7 +234,7 @@ extension PythonFunction {
     /// Calls with six arguments, whatever the result is.
     ///
     /// - Throws: ``PythonError/exception(_:)``; ``PythonError/escape(_:)``; ``PythonError/notRunning``.
-    @inlinable @inline(__always)
+    @inlinable
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
