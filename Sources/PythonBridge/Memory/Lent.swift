@@ -4,14 +4,14 @@
 /// array that it was made from, nor can the array be used meanwhile if it was lent to be written to.
 @safe
 public struct Lent<Element: BufferElement>: ~Copyable, ~Escapable {
-    /// What keeps the memory alive. The reference is not counted: the value cannot outlive what it was made from, and two
-    /// counts less are a tenth of a call.
+    /// What keeps the memory alive.
     @safe
     @usableFromInline
     enum Owner {
-        /// The bits of an array, which are one reference.
-        case array(UnsafeRawPointer)
-        case storage(Unmanaged<SharedStorage>)
+        case array([Element])
+        /// The bits of an array that nobody can use meanwhile: its one reference, not counted, so that it stays the only one.
+        case exclusiveArray(UnsafeRawPointer)
+        case storage(SharedStorage)
         /// Raw memory: its owner keeps it, the library cannot.
         case caller
     }
@@ -52,8 +52,9 @@ extension Lent: PythonArgument {
     @inlinable
     public var lendOwner: (any Sendable)? {
         switch owner {
-        case .array(let bits): unsafe unsafeBitCast(bits, to: [Element].self)
-        case .storage(let storage): unsafe storage.takeUnretainedValue()
+        case .array(let array): array
+        case .exclusiveArray(let bits): unsafe ArrayMemory(bits)
+        case .storage(let storage): storage
         case .caller: nil
         }
     }
@@ -64,13 +65,11 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
     ///
     /// If a view escapes, the array's memory lives as long as the view.
     @inlinable
-    @_lifetime(borrow array)
-    public static func lending<E>(_ array: borrowing [E]) -> Self where Self == Lent<E> {
-        // An array's memory stays where and as it is while anyone holds the array.
+    @_lifetime(immortal)
+    public static func lending<E>(_ array: [E]) -> Self where Self == Lent<E> {
+        // The value holds the array, whose memory stays where and as it is while anyone holds it.
         let base = unsafe array.withUnsafeBufferPointer { unsafe UnsafeMutableRawPointer(mutating: $0.baseAddress) }
-        let owner = unsafe Lent<E>.Owner.array(unsafeBitCast(copy array, to: UnsafeRawPointer.self))
-        let lent = unsafe Lent<E>(base: base, count: array.count, isReadOnly: true, owner: owner)
-        return unsafe _overrideLifetime(lent, borrowing: array)
+        return unsafe Lent(base: base, count: array.count, isReadOnly: true, owner: .array(array))
     }
 
     /// Lends an array to be read and written to, in place.
@@ -81,7 +80,7 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
     public static func lending<E>(_ array: inout [E]) -> Self where Self == Lent<E> {
         // This makes the memory the array's own. Nobody can use the array while the value lives, so it stays where it is.
         let base = unsafe array.withUnsafeMutableBufferPointer { UnsafeMutableRawPointer($0.baseAddress) }
-        let owner = unsafe Lent<E>.Owner.array(unsafeBitCast(array, to: UnsafeRawPointer.self))
+        let owner = unsafe Lent<E>.Owner.exclusiveArray(unsafeBitCast(array, to: UnsafeRawPointer.self))
         let lent = unsafe Lent<E>(base: base, count: array.count, isReadOnly: false, owner: owner)
         return unsafe _overrideLifetime(lent, mutating: &array)
     }
@@ -90,12 +89,11 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
     ///
     /// If a view escapes, the memory lives as long as the view.
     @inlinable
-    @_lifetime(borrow buffer)
-    public static func lending<E>(_ buffer: borrowing SharedBuffer<E>) -> Self where Self == Lent<E> {
-        let lent = unsafe Lent<E>(
+    @_lifetime(immortal)
+    public static func lending<E>(_ buffer: SharedBuffer<E>) -> Self where Self == Lent<E> {
+        unsafe Lent(
             base: buffer.base, count: buffer.count, isReadOnly: !buffer.isWritableByPython,
-            owner: .storage(Unmanaged.passUnretained(buffer.storage)))
-        return unsafe _overrideLifetime(lent, borrowing: buffer)
+            owner: .storage(buffer.storage))
     }
 
     /// Lends raw memory to be read. A write raises in Python.
@@ -115,5 +113,18 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
     @_lifetime(immortal)
     @unsafe public static func lending<E>(_ memory: UnsafeMutableBufferPointer<E>) -> Self where Self == Lent<E> {
         unsafe Lent(base: memory.baseAddress, count: memory.count, isReadOnly: false, owner: .caller)
+    }
+}
+
+/// The heap object that holds an array's elements.
+@safe
+@usableFromInline
+final class ArrayMemory: @unchecked Sendable {
+    private let object: AnyObject
+
+    /// Takes one count more on the object whose address an array consists of.
+    @usableFromInline
+    init(_ bits: UnsafeRawPointer) {
+        object = unsafe Unmanaged<AnyObject>.fromOpaque(bits).takeUnretainedValue()
     }
 }
