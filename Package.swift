@@ -32,6 +32,10 @@ let package = Package(
             dependencies: ["PythonBridge", .product(name: "Subprocess", package: "swift-subprocess")]
         ),
         .testTarget(name: "OutliersTests", dependencies: ["Outliers", "PythonBridge"]),
+        .testTarget(
+            name: "OutliersCommandTests",
+            dependencies: ["OutliersCommand", .product(name: "Subprocess", package: "swift-subprocess")]
+        ),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17
