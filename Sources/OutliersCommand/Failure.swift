@@ -18,7 +18,9 @@ struct Failure: Error {
 
     init(_ code: Code, _ message: String) {
         self.code = code
-        self.message = message
+        // Names of files and of columns may have line breaks in them, and a failure is one line.
+        let lines = message.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        self.message = lines.joined(separator: " ")
     }
 }
 
