@@ -49,6 +49,9 @@ public struct EmbeddedEngine: OutlierEngine {
         } else {
             found = try detectInto(samples, indices, keywords: options.keywords)
         }
+        guard (0...capacity).contains(found) else {
+            throw .conversion(expected: "a count from 0 to \(capacity)", found: "\(found)")
+        }
         return indices.extracting(0..<found).readOnly
     }
 
