@@ -76,17 +76,19 @@ struct DetectCommand: ParsableCommand {
     private func report(
         _ outliers: SharedBuffer<Int>, of series: any SampleSeries, by detector: OutlierDetector
     ) throws {
+        // What is printed means that all of it worked; and the output may replace the input, so that it comes behind its readers.
+        let text: String
         if indices && plot == nil {
-            try StandardOutput.write(DetectionReport.list(outliers) + "\n")
+            text = DetectionReport.list(outliers) + "\n"
         } else {
             let report = DetectionReport(
                 series: series, indices: outliers, moments: try series.moments(by: detector),
                 threshold: threshold, engine: engine)
-            let text = json ? report.json + "\n" : indices ? DetectionReport.list(outliers) + "\n" : report.table
-            try StandardOutput.write(text)
+            text = json ? report.json + "\n" : indices ? DetectionReport.list(outliers) + "\n" : report.table
             if let plot { try Plot(report, python: python.configuration).draw(to: plot) }
         }
         if let output { try NumpyWriter.write(outliers, to: output) }
+        try StandardOutput.write(text)
     }
 }
 
