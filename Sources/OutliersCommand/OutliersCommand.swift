@@ -28,7 +28,11 @@ struct OutliersCommand: ParsableCommand {
         } catch {
             let code = exitCode(for: error)
             if code == .success {
-                print(fullMessage(for: error))
+                do throws(Failure) {
+                    try StandardOutput.write(fullMessage(for: error) + "\n")
+                } catch {
+                    fail(error)
+                }
                 return
             }
             // ArgumentParser adds the usage on further lines; --help shows it when asked for.
