@@ -68,6 +68,7 @@ struct ColumnChoice {
     /// - Throws: ``Failure``, listing the columns: with ``Failure/Code/badData`` when there is no such column, with
     ///   ``Failure/Code/usage`` when there are several and none was chosen.
     func index(of choice: String?, in file: InputFile) throws(Failure) -> Int {
+        guard count > 0 else { throw Failure(.badData, "\(file.name): there is no column in it") }
         guard let choice else {
             if count == 1 { return 0 }
             throw Failure(.usage, "\(file.name): choose one of the columns with --column: \(list)")
