@@ -86,10 +86,11 @@ struct DelimitedText {
         return line
     }
 
-    /// A decimal number, `nan` or `inf`; not the hexadecimal that `Double` reads too.
+    /// A decimal number, `nan` or `inf`; not what `Double` reads too: hexadecimal, `nan(1)`, anything behind a zero byte.
     private static func number(_ text: String) -> Double? {
-        text.utf8.contains(where: { $0 | 0x20 == UInt8(ascii: "x") || $0 | 0x20 == UInt8(ascii: "p") })
-            ? nil : Double(text)
+        text.utf8.contains(where: {
+            $0 | 0x20 == UInt8(ascii: "x") || $0 | 0x20 == UInt8(ascii: "p") || $0 == UInt8(ascii: "(") || $0 == 0
+        }) ? nil : Double(text)
     }
 }
 
