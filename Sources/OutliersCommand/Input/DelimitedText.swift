@@ -42,14 +42,16 @@ struct DelimitedText {
     private func eachRow(_ body: (RowScanner.Row) throws(Failure) -> Void) throws(Failure) {
         var rows = RowScanner(file.bytes, delimiter: delimiter)
         var isHeader = hasHeader
+        var isFirst = true
         var blankRows: [RowScanner.Row] = []
         var row = RowScanner.Row(of: file.bytes)
         while try rows.next(&row, in: file) {
             if row.isBlank {
                 // Empty lines at the end are nothing; whether these are shows when a row follows.
-                if columns.count == 1 && !isHeader { blankRows.append(row) }
+                if columns.count == 1 && !isHeader && !isFirst { blankRows.append(row) }
                 continue
             }
+            isFirst = false
             if isHeader {
                 isHeader = false
                 continue
