@@ -12,6 +12,11 @@ struct InputFile {
     /// - Throws: ``Failure`` with ``Failure/Code/noInput`` when it cannot be read, ``Failure/Code/badData`` when it is empty.
     init(_ path: String) throws(Failure) {
         name = path == "-" ? "standard input" : path
+        guard Self.canBeMapped(path) else {
+            bytes = SharedBuffer(sharing: try Self.read(path, name: name))
+            guard bytes.count > 0 else { throw Failure(.badData, "\(name): the input is empty") }
+            return
+        }
         do throws(PythonError) {
             bytes = try SharedBuffer(mapping: path == "-" ? "/dev/stdin" : path)
         } catch {
@@ -23,6 +28,16 @@ struct InputFile {
             bytes = SharedBuffer(sharing: try Self.read(path, name: name))
         }
         guard bytes.count > 0 else { throw Failure(.badData, "\(name): the input is empty") }
+    }
+
+    /// Whether it is no pipe, which a second opening would cut off from its writer, and no standard input that has been read in
+    /// part, which goes on from there.
+    private static func canBeMapped(_ path: String) -> Bool {
+        var status = stat()
+        guard path == "-" else {
+            return unsafe stat(path, &status) != 0 || ![S_IFIFO, S_IFCHR, S_IFSOCK].contains(status.st_mode & S_IFMT)
+        }
+        return lseek(STDIN_FILENO, 0, SEEK_CUR) == 0
     }
 
     private static func read(_ path: String, name: String) throws(Failure) -> [UInt8] {
