@@ -14,7 +14,7 @@ struct DemoCommand: ParsableCommand {
 
     func run() throws {
         do {
-            let detector = try OutlierDetector(engine: engine, python: python.configuration)
+            let detector = try python.detector(engine)
             try StandardOutput.write("\(try detector.detect(makeTestData()))\n")
         } catch let error as OutlierError {
             throw Failure(error, input: "the test data") { "sample \($0)" }

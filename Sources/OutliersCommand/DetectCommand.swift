@@ -65,7 +65,7 @@ struct DetectCommand: ParsableCommand {
         let samples = try format.load(input, column: column)
         do {
             let options = try DetectionOptions(threshold: threshold, nonFinite: nan)
-            let detector = try OutlierDetector(engine: engine, options: options, python: python.configuration)
+            let detector = try python.detector(engine, options: options)
             try report(try samples.series.outliers(by: detector), of: samples.series, by: detector)
         } catch let error as OutlierError {
             log.debug("\(error)", metadata: error.traceback.map { ["traceback": "\($0)"] })

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Glibc
+import Logging
+import Outliers
 import PythonBridge
 
 /// Which Python the command uses.
@@ -16,6 +18,23 @@ struct PythonOptions: ParsableArguments {
         PythonConfiguration(
             environment: pythonEnv.map(PythonEnvironment.virtualEnvironment) ?? .automatic,
             searchPaths: Self.packageDirectory.map { [$0] } ?? [])
+    }
+
+    /// A detector, where everything that it needs can be used.
+    ///
+    /// - Throws: ``Failure``: whatever Python raises this early is about the packages, not about the samples.
+    func detector(
+        _ engine: OutlierDetector.Engine, options: DetectionOptions = .standard
+    ) throws(Failure) -> OutlierDetector {
+        do throws(OutlierError) {
+            return try OutlierDetector(engine: engine, options: options, python: configuration)
+        } catch {
+            log.debug("\(error)", metadata: error.traceback.map { ["traceback": "\($0)"] })
+            if case .python(.exception(let exception)) = error {
+                throw Failure(.unavailable, "pyoutliers: \(exception.summary); 'outliers doctor' tells more")
+            }
+            throw Failure(error, input: "pyoutliers") { "sample \($0)" }
+        }
     }
 
     /// The nearest directory upwards from the program that holds the `pyoutliers` package.
