@@ -32,19 +32,19 @@ extension JSONSamples {
     /// The three shapes of a document.
     private enum Table: Decodable {
         case list([Double?])
-        case columns([String: [Double?]])
-        case rows([[String: Double?]])
+        case columns([String: Checked<[Double?]>])
+        case rows([[String: Checked<Double?>]])
 
         init(from decoder: any Decoder) throws {
             if let container = try? decoder.unkeyedContainer() {
                 var first = container
                 if !first.isAtEnd, (try? first.nestedContainer(keyedBy: AnyKey.self)) != nil {
-                    self = .rows(try [[String: Double?]](from: decoder))
+                    self = .rows(try [[String: Checked<Double?>]](from: decoder))
                 } else {
                     self = .list(try [Double?](from: decoder))
                 }
             } else {
-                self = .columns(try [String: [Double?]](from: decoder))
+                self = .columns(try [String: Checked<[Double?]>](from: decoder))
             }
         }
 
@@ -56,11 +56,34 @@ extension JSONSamples {
             case .columns(let columns):
                 let names = columns.keys.sorted()
                 let name = names[try ColumnChoice(names: names).index(of: column, in: file)]
-                return (columns[name] ?? [], " of '\(name)'")
+                return (try columns[name]?.value(in: file) ?? [], " of '\(name)'")
             case .rows(let rows):
                 let names = Set(rows.flatMap(\.keys)).sorted()
                 let name = names[try ColumnChoice(names: names).index(of: column, in: file)]
-                return (rows.map { $0[name] ?? nil }, ", '\(name)'")
+                var samples: [Double?] = []
+                for row in rows { samples.append(try row[name]?.value(in: file) ?? nil) }
+                return (samples, ", '\(name)'")
+            }
+        }
+    }
+
+    /// A value that may turn out to be text, or a list, which matters only if it is of the column that was chosen.
+    private struct Checked<Value: Decodable>: Decodable {
+        private let result: Result<Value, DecodingError>
+
+        init(from decoder: any Decoder) throws {
+            do {
+                result = .success(try Value(from: decoder))
+            } catch let error as DecodingError {
+                result = .failure(error)
+            }
+        }
+
+        func value(in file: InputFile) throws(Failure) -> Value {
+            do throws(DecodingError) {
+                return try result.get()
+            } catch {
+                throw Failure(.badData, "\(file.name): \(error.summary)")
             }
         }
     }
