@@ -175,11 +175,6 @@ char *cshim_start(const cshim_configuration *configuration) {
 
 bool cshim_stop(void) {
     if (cshim_running() == 0) return true;
-    // exit() within a call: this thread's call does not go on, and must not keep the GIL from the thread that stops.
-    if (PyGILState_Check()) {
-        kept.is_attached = false;
-        PyEval_SaveThread();
-    }
     if (starts_on_caller) return pthread_equal(starter, pthread_self()) && stop();
     return ask_main_thread(NULL) && main_thread.flushed;
 }

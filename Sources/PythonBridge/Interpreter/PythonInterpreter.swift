@@ -5,7 +5,8 @@ internal import Synchronization
 /// The CPython in this process. There is one at a time; values of this type are tickets to it.
 ///
 /// After ``start(_:)`` no thread holds the GIL. Any thread and any task may call, and none has to attach or detach itself.
-/// When the process exits, Python's exit handlers run and its output is flushed.
+/// When the process exits, Python's exit handlers run and its output is flushed; it is
+/// finalized by ``stop()`` alone.
 public struct PythonInterpreter: Sendable {
     /// How it was started.
     public let configuration: PythonConfiguration
@@ -20,7 +21,7 @@ public struct PythonInterpreter: Sendable {
     private struct State {
         var running: PythonInterpreter?
         var numpyWasLoaded = false
-        var stopsAtExit = false
+        var leavesAtExit = false
     }
 
     private static let state = Mutex(State())
@@ -43,9 +44,9 @@ public struct PythonInterpreter: Sendable {
             }
             let interpreter = try PythonInterpreter(starting: configuration)
             state.running = interpreter
-            if !state.stopsAtExit {
-                state.stopsAtExit = true
-                atexit { PythonInterpreter.stopAtExit() }
+            if !state.leavesAtExit {
+                state.leavesAtExit = true
+                atexit { PythonInterpreter.leaveAtExit() }
             }
             return interpreter
         }
@@ -111,11 +112,14 @@ public struct PythonInterpreter: Sendable {
         if unsafe cshim_is_imported("numpy") { state.numpyWasLoaded = true }
     }
 
-    /// Flushes and finalizes, unless a start or a stop is under way on another thread.
-    private static func stopAtExit() {
-        _ = state.withLockIfAvailable { state in
-            if state.running != nil { cshim_stop() } else { true }
-        }
+    /// What a process that exits owes to Python: its exit handlers run, and what it printed is written.
+    ///
+    /// CPython is not finalized. The destructors of the extensions' C++ objects have run by now, as they were loaded after this
+    /// handler was registered, and some of them (scipy's) give up references that finalizing would give up a second time.
+    private static func leaveAtExit() {
+        guard let python = state.withLockIfAvailable({ $0.running }) ?? nil else { return }
+        try? python.function("_run_exitfuncs", in: "atexit")()
+        for stream in ["stdout", "stderr"] { try? python.module("sys").attribute(stream).function("flush")() }
     }
 
     /// Whether Python runs.
