@@ -13,6 +13,10 @@ func residentBytes() -> Int {
     return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * Int(getpagesize())
 }
 
+/// One MiB, or more under a sanitizer, which keeps what was freed to find who uses it after all.
+private let residentTolerance =
+    unsafe dlsym(nil, "__asan_init") ?? dlsym(nil, "__tsan_init") == nil ? 1 << 20 : 1 << 30
+
 @Suite struct MemoryTests {
     @Test func `an embedded detection copies nothing, whatever the length`() async {
         await #expect(processExitsWith: .success) {
@@ -42,7 +46,7 @@ func residentBytes() -> Int {
             let (memory, allocated) = (residentBytes(), try blocks())
             try detect(times: 20_000)
             let (addedMemory, addedBlocks) = (residentBytes() - memory, try blocks() - allocated)
-            guard addedMemory < 1 << 20, addedBlocks < 50 else { fatalError("\(addedMemory), \(addedBlocks)") }
+            guard addedMemory < residentTolerance, addedBlocks < 50 else { fatalError("\(addedMemory), \(addedBlocks)") }
         }
     }
 }

@@ -111,7 +111,7 @@ public struct PythonNone: PythonConvertible, Sendable {
 extension Array: PythonArgument where Element: PythonConvertible {}
 
 extension Array: PythonConvertible where Element: PythonConvertible {
-    /// A new `list`. Each item becomes a Python object of its own, so this copies; ``PythonArgument/lending(_:)-([E])`` and
+    /// A new `list`. Each item becomes a Python object of its own, so this copies; `.lending(array)` and
     /// ``SharedBuffer`` do not. Source: `PyList_New`.
     @inlinable
     public func pythonValue() throws(PythonError) -> PythonValue {

@@ -42,7 +42,7 @@ public struct PythonException: Error, Sendable {
 /// Lent arguments of which Python still had a view when the call was over.
 ///
 /// Nothing dangles: memory that Swift owns by reference count (an array's) stays alive until Python lets go of it. Raw memory
-/// (``PythonArgument/lending(_:)-(UnsafeBufferPointer<E>)``) is its owner's affair, who must keep it until the view's
+/// (`.lending(pointer)`) is its owner's affair, who must keep it until the view's
 /// ``View/lease`` has ended.
 public struct PythonEscape: Sendable {
     /// One argument that Python kept.

@@ -1,4 +1,4 @@
-/// Memory that is lent to Python for one call, made by ``PythonArgument/lending(_:)-([E])`` and its kin.
+/// Memory that is lent to Python for one call, made by `.lending(array)` and its kin.
 ///
 /// After the call no view of it may be left: one that is comes back as ``PythonError/escape(_:)``. The value cannot outlive the
 /// array that it was made from, nor can the array be used meanwhile if it was lent to be written to.
@@ -98,7 +98,7 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
 
     /// Lends raw memory to be read. A write raises in Python.
     ///
-    /// The memory must be valid during the call. If a view escapes, it must be kept until ``PythonEscape/lease`` has ended.
+    /// The memory must be valid during the call. If a view escapes, it must be kept until ``PythonEscape/View/lease`` has ended.
     @inlinable
     @_lifetime(immortal)
     @unsafe public static func lending<E>(_ memory: UnsafeBufferPointer<E>) -> Self where Self == Lent<E> {
@@ -108,7 +108,7 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
 
     /// Lends raw memory to be read and written to.
     ///
-    /// The memory must be valid during the call. If a view escapes, it must be kept until ``PythonEscape/lease`` has ended.
+    /// The memory must be valid during the call. If a view escapes, it must be kept until ``PythonEscape/View/lease`` has ended.
     @inlinable
     @_lifetime(immortal)
     @unsafe public static func lending<E>(_ memory: UnsafeMutableBufferPointer<E>) -> Self where Self == Lent<E> {
