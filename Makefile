@@ -96,8 +96,9 @@ test-swift: $(VENV)/ready-to-test
 test-python: $(VENV)/ready-to-test
 	$(RUN) $(VENV)/bin/python -m pytest -q pyoutliers
 
-# The programs that the tests start are instrumented too. The file of ten million rows is left to `make test`.
-SANITIZED_TEST = swift test $(1) --disable-xctest --skip 'ten million'
+# The programs that the tests start are instrumented too. Left to `make test` are the file of ten million rows, and the README's
+# program, which is built without a sanitizer; and under ThreadSanitizer the program, which has one thread.
+SANITIZED_TEST = swift test $(1) --disable-xctest --skip 'ten million' --skip ReadmeTests
 
 asan: $(VENV)/ready-to-test
 	$(RUN) ASAN_OPTIONS=detect_leaks=0 \
@@ -105,7 +106,7 @@ asan: $(VENV)/ready-to-test
 
 tsan: $(VENV)/ready-to-test
 	$(RUN) TSAN_OPTIONS="suppressions=$$PWD/Tests/Fixtures/tsan.supp" \
-	  $(call SANITIZED_TEST,$(subst $(BUILD),$(BUILD)-tsan,$(SWIFT_FLAGS)) --sanitize=thread)
+	  $(call SANITIZED_TEST,$(subst $(BUILD),$(BUILD)-tsan,$(SWIFT_FLAGS)) --sanitize=thread) --skip OutliersCommandTests
 
 # One CPython of each minor version, if it is a shared library that can be embedded.
 matrix:
