@@ -13,16 +13,19 @@ SHELL := /bin/bash
 # build folder and a virtual environment of its own.
 ifdef PYTHON
 export PKG_CONFIG_PATH := $(shell '$(PYTHON)' -c 'import sysconfig; print(sysconfig.get_config_var("LIBPC"))')
+# $(shell) does not see what is exported.
+pkg_config = PKG_CONFIG_PATH='$(PKG_CONFIG_PATH)' pkg-config
 LINKED := $(shell '$(PYTHON)' -c 'import sysconfig; print(sysconfig.get_python_version())')
 BUILD := .build-$(LINKED)
-VENV := .venv-$(LINKED)
+VENV := $(BUILD)/.venv
 else
+pkg_config = pkg-config
 BUILD := .build
 VENV := .venv
 endif
 
 # The libpython is found at run time where it was found at link time.
-libdir = $(shell pkg-config --variable=libdir python3-embed)
+libdir = $(shell $(pkg_config) --variable=libdir python3-embed)
 SWIFT_FLAGS = --scratch-path $(BUILD) -Xlinker -rpath -Xlinker '$(libdir)'
 PROGRAM := $(BUILD)/release/outliers
 # The environment for what is run: the right packages, and nothing of the user's own Python.
@@ -46,7 +49,7 @@ PACKAGES := libpython3-dev pkg-config python3-venv
 LINT_TOOLS := ruff==0.14.4 clang-format==21.1.2
 
 # The python of the libpython that is linked. Not the one on the PATH, which may be another version.
-linked_python = $(shell pkg-config --variable=prefix python3-embed)/bin/python$(shell pkg-config --modversion python3-embed)
+linked_python = $(shell $(pkg_config) --variable=prefix python3-embed)/bin/python$(shell $(pkg_config) --modversion python3-embed)
 
 # CPython's development files, and a python that can make virtual environments. Debian's packages are installed by root; anyone
 # else is shown the command.
@@ -149,4 +152,4 @@ docs: setup
 	  --enable-experimental-combined-documentation --output-path $(BUILD)-docs/html
 
 clean:
-	rm -rf .build* .venv*
+	rm -rf .build* .venv

@@ -117,11 +117,14 @@ void cshim_tuple_fill(cshim_object *tuple, ptrdiff_t index, cshim_object *item) 
 
 bool cshim_is_none(cshim_object *object) { return py(object) == Py_None; }
 
-cshim_reading cshim_read_bool(cshim_object *object, bool *value) {
-    // numpy's scalar is not a subclass of bool; its type is called numpy.bool_ before numpy 2 and numpy.bool since.
+/// numpy's scalar is not a subclass of bool; its type is called numpy.bool_ before numpy 2 and numpy.bool since.
+static bool is_numpy_bool(cshim_object *object) {
     const char *name = cshim_type_name(object);
-    if (!PyBool_Check(py(object)) && strcmp(name, "numpy.bool") != 0 && strcmp(name, "numpy.bool_") != 0)
-        return CSHIM_WRONG_TYPE;
+    return strcmp(name, "numpy.bool") == 0 || strcmp(name, "numpy.bool_") == 0;
+}
+
+cshim_reading cshim_read_bool(cshim_object *object, bool *value) {
+    if (!PyBool_Check(py(object)) && !is_numpy_bool(object)) return CSHIM_WRONG_TYPE;
     int truth = PyObject_IsTrue(py(object));
     if (truth < 0) return CSHIM_RAISED;
     *value = truth != 0;
@@ -131,7 +134,7 @@ cshim_reading cshim_read_bool(cshim_object *object, bool *value) {
 /// What has __index__ but is no int (numpy's integers) as an int: new reference, or null with the reading set.
 static PyObject *index_of(cshim_object *object, cshim_reading *reading) {
     *reading = CSHIM_WRONG_TYPE;
-    if (!PyIndex_Check(py(object))) return NULL;
+    if (!PyIndex_Check(py(object)) || is_numpy_bool(object)) return NULL; // older numpy lends its bool an __index__
     *reading = CSHIM_RAISED;
     return PyNumber_Index(py(object));
 }

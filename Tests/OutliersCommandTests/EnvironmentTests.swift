@@ -67,7 +67,7 @@ import Testing
     }
 
     @Test func `an empty VIRTUAL_ENV is none`() async throws {
-        #expect(try await outliers("demo", changes: ["VIRTUAL_ENV": ""], in: Program.checkout).succeeds() != "")
+        #expect(try await outliers("demo", changes: ["VIRTUAL_ENV": ""], in: "/").succeeds() != "")
     }
 
     @Test func `the nearest environment upwards from the working directory is used`() async throws {

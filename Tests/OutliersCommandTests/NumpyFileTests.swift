@@ -111,7 +111,8 @@ import Testing
             data = bytearray(open(sys.argv[1], 'rb').read())
             if \(version) == 3:
                 length = int.from_bytes(data[8:10], 'little')
-                data = data[:6] + bytes([3, 0]) + (length + 62).to_bytes(4, 'little') + b' ' * 62 + data[10:]
+                header, values = data[10:9 + length] + b' ' * 62 + b'\\n', data[10 + length:]
+                data = data[:6] + bytes([3, 0]) + len(header).to_bytes(4, 'little') + header + values
                 open(sys.argv[1], 'wb').write(data)
                 assert np.load(sys.argv[1]).shape == (100,)
             assert data[6] == \(version)

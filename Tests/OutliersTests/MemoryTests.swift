@@ -46,7 +46,9 @@ private let residentTolerance =
             let (memory, allocated) = (residentBytes(), try blocks())
             try detect(times: 20_000)
             let (addedMemory, addedBlocks) = (residentBytes() - memory, try blocks() - allocated)
-            guard addedMemory < residentTolerance, addedBlocks < 50 else { fatalError("\(addedMemory), \(addedBlocks)") }
+            guard addedMemory < residentTolerance, addedBlocks < 50 else {
+                fatalError("\(addedMemory), \(addedBlocks)")
+            }
         }
     }
 }

@@ -109,8 +109,10 @@ import Testing
 
     @Test func `a group of exceptions is told in the traceback`() throws {
         let exception = try raised(by: "fail_as_group")
-        #expect(exception.type == "ExceptionGroup")
-        #expect(exception.traceback.contains("KeyError: 'two'"))
+        // Groups came with 3.11; before, the name is not there.
+        let hasGroups = PythonVersion.linked.minor >= 11
+        #expect(exception.type == (hasGroups ? "ExceptionGroup" : "NameError"))
+        #expect(exception.traceback.contains(hasGroups ? "KeyError: 'two'" : "name 'ExceptionGroup' is not defined"))
     }
 
     @Test(arguments: [

@@ -76,7 +76,7 @@ import Testing
 
     @Test func `the prefix is the environment's, and so are the packages`() async {
         await #expect(processExitsWith: .success) {
-            let environment = TestPython.repository + "/.venv"
+            let environment = TestPython.virtualEnvironment
             let python = try PythonInterpreter.start(.init(environment: .virtualEnvironment(environment)))
             let prefix: String = try python.evaluate("__import__('sys').prefix")
             #expect(prefix == environment)
@@ -91,7 +91,7 @@ import Testing
 
     @Test func `the system's environment has the system's prefix`() async {
         await #expect(processExitsWith: .success) {
-            unsafe setenv("VIRTUAL_ENV", TestPython.repository + "/.venv", 1)
+            unsafe setenv("VIRTUAL_ENV", TestPython.virtualEnvironment, 1)
             let python = try PythonInterpreter.start(.init(environment: .system))
             let isBase: Bool = try python.evaluate("__import__('sys').base_prefix == __import__('sys').prefix")
             #expect(isBase)
@@ -133,10 +133,10 @@ import Testing
         await #expect(processExitsWith: .success) {
             try withTemporaryDirectory { folder in
                 let (first, second) = (folder.makeFolder("first"), folder.makeFolder("second"))
-                let packages = TestPython.repository + "/.venv/lib/python\(PythonVersion.linked)/site-packages"
+                let packages = TestPython.virtualEnvironment + "/lib/python\(PythonVersion.linked)/site-packages"
                 let paths = [first, first, packages, second]
                 let python = try PythonInterpreter.start(
-                    .init(environment: .virtualEnvironment(TestPython.repository + "/.venv"), searchPaths: paths))
+                    .init(environment: .virtualEnvironment(TestPython.virtualEnvironment), searchPaths: paths))
                 let path: [String] = try python.evaluate("__import__('sys').path[:3]")
                 #expect(path[0] == first)
                 #expect(path[2] == second)
@@ -149,7 +149,7 @@ import Testing
             try withTemporaryDirectory { folder in
                 folder.makeFolder("inner")
                 folder.write("value = 7", to: "inner/relative_module.py")
-                let environment = TestPython.repository + "/.venv"
+                let environment = TestPython.virtualEnvironment
                 _ = unsafe chdir(folder.path)
                 let python = try PythonInterpreter.start(
                     .init(environment: .virtualEnvironment(environment), searchPaths: ["inner"]))

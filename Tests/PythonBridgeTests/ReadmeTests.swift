@@ -1,4 +1,5 @@
 import FoundationEssentials
+import PythonBridge
 import Subprocess
 import Testing
 
@@ -14,7 +15,11 @@ import Testing
         let user = try UserPackage(program: program)
         defer { user.remove() }
         try await user.publishCheckout()
-        let output = try await user.run(["swift", "run", "--package-path", user.package, "user"])
+        // A libpython outside the system's directories is found where it was linked, as in the Makefile.
+        let library = try #require(PythonInterpreter.libraryPath).split(separator: "/").dropLast().joined(
+            separator: "/")
+        let output = try await user.run(
+            ["swift", "run", "--package-path", user.package, "-Xlinker", "-rpath", "-Xlinker", "/" + library, "user"])
         #expect(output.split(separator: "\n").last == expected)
     }
 }

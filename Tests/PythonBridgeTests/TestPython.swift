@@ -1,3 +1,4 @@
+import Glibc
 import PythonBridge
 
 /// The one interpreter of the test process, isolated and with the environment that `make` prepared.
@@ -8,4 +9,8 @@ enum TestPython {
 
     /// The checkout's directory.
     static let repository = #filePath.split(separator: "/").dropLast(3).reduce(into: "") { $0 += "/" + $1 }
+
+    /// The environment that `make` prepared.
+    static let virtualEnvironment =
+        unsafe getenv("VIRTUAL_ENV").map { unsafe String(cString: $0) } ?? repository + "/.venv"
 }
