@@ -16,6 +16,9 @@ export PKG_CONFIG_PATH := $(shell '$(PYTHON)' -c 'import sysconfig; print(syscon
 # $(shell) does not see what is exported.
 pkg_config = PKG_CONFIG_PATH='$(PKG_CONFIG_PATH)' pkg-config
 LINKED := $(shell '$(PYTHON)' -c 'import sysconfig; print(sysconfig.get_python_version())')
+ifeq ($(wildcard $(PKG_CONFIG_PATH)/python3-embed.pc),)
+$(error PYTHON=$(PYTHON) is no CPython that can be embedded: it has no python3-embed.pc)
+endif
 BUILD := .build-$(LINKED)
 VENV := $(BUILD)/.venv
 else
@@ -54,6 +57,7 @@ linked_python = $(shell $(pkg_config) --variable=prefix python3-embed)/bin/pytho
 # CPython's development files, and a python that can make virtual environments. Debian's packages are installed by root; anyone
 # else is shown the command.
 define install_packages
+@case "$$PWD" in *\"*|*\\*) echo 'make: SwiftPM cannot build in a directory with a double quote or a backslash in its path' >&2; exit 64;; esac
 @command -v swift >/dev/null || { echo 'make: Swift is missing: install it from swift.org' >&2; exit 69; }
 @if pkg-config --exists python3-embed 2>/dev/null && '$(linked_python)' -c 'import ensurepip, venv' 2>/dev/null; then :; \
 elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -87,7 +91,7 @@ $(VENV)/ready-to-lint: $(VENV)/ready-to-run Makefile
 run: setup
 	swift build $(SWIFT_FLAGS) -c release --product outliers
 	@echo
-	$(PROGRAM) detect Tests/Fixtures/nile.csv --column volume
+	$(RUN) $(PROGRAM) detect Tests/Fixtures/nile.csv --column volume
 
 test: test-swift test-python
 

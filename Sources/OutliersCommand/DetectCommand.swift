@@ -20,7 +20,7 @@ struct DetectCommand: ParsableCommand {
     @Option(help: "The column's name, or its number from 1; needed where there are several.")
     var column: String?
 
-    @Option(parsing: .unconditional, help: "How many standard deviations from the mean an outlier is at least.")
+    @Option(parsing: .unconditional, help: "How many standard deviations from the mean an outlier is beyond.")
     var threshold: Double = 2
 
     @Option(help: "NaN, infinity and empty cells: an error, or left out.")

@@ -73,6 +73,9 @@ struct ColumnChoice {
             if count == 1 { return 0 }
             throw Failure(.usage, "\(file.name): choose one of the columns with --column: \(list)")
         }
+        if names.filter({ $0 == choice }).count > 1 {
+            throw Failure(.usage, "\(file.name): several columns are called '\(choice)': give the number of one")
+        }
         if let index = names.firstIndex(of: choice) { return index }
         if let number = Int(choice), number >= 1, number <= count { return number - 1 }
         throw Failure(.badData, "\(file.name): there is no column '\(choice)'; there are: \(list)")

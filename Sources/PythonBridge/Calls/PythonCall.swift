@@ -18,7 +18,8 @@ public struct PythonCall: ~Copyable {
     /// Owned: a tuple of the names of the last arguments.
     private var keywordNames: OpaquePointer?
     private var escapedViews: [PythonEscape.View]?
-    @usableFromInline var hasLends = false
+    /// Whether a view that was lent is still there after the call.
+    @usableFromInline var hasEscapes = false
 
     /// Attaches this thread.
     ///
@@ -38,17 +39,8 @@ public struct PythonCall: ~Copyable {
     }
 
     deinit {
-        var position = 0
-        while position < count {
-            defer { position += 1 }
-            guard let argument = unsafe arguments[position] else { continue }
-            if let exporter = unsafe exporters[position] {
-                // Python was not called, or settle(_:at:) would have ended the lend: no view can be left.
-                _ = unsafe cshim_lend_end(exporter, argument)
-            } else {
-                unsafe cshim_release(argument)
-            }
-        }
+        // Lends that are still open are of a call that did not come to pass: no view of them can be left.
+        if count > 0 { _ = releaseArguments() }
         if let keywordNames = unsafe keywordNames { unsafe cshim_release(keywordNames) }
         unsafe cshim_frame_end(frame, 2 * capacity + 1)
     }
@@ -72,7 +64,6 @@ public struct PythonCall: ~Copyable {
         let lent = unsafe cshim_lend(base, count, itemSize, itemSize, format, isReadOnly)
         guard let view = unsafe lent.view else { throw .raised() }
         unsafe append(view, exporter: lent.exporter)
-        hasLends = true
     }
 
     private mutating func append(_ argument: OpaquePointer, exporter: OpaquePointer?) {
@@ -96,14 +87,17 @@ public struct PythonCall: ~Copyable {
 
     // MARK: - The call
 
-    /// Calls, and reads the result.
+    /// Calls, reads the result, and ends what was lent.
     @inlinable
     mutating func run<R: PythonResult>(returning type: R.Type) -> Result<R, PythonError> {
+        let result: Result<R, PythonError>
         do throws(PythonError) {
-            return .success(try R.read(try invoke()))
+            result = .success(try R.read(try invoke()))
         } catch {
-            return .failure(error)
+            result = .failure(error)
         }
+        hasEscapes = releaseArguments()
+        return result
     }
 
     @usableFromInline
@@ -111,22 +105,32 @@ public struct PythonCall: ~Copyable {
         unsafe try PythonValue(created: cshim_call(callable, arguments, count - keywordCount, keywordNames))
     }
 
-    /// Ends what `argument`, the one at `position`, may have lent, and keeps the argument alive until here.
-    @inlinable
-    mutating func settle<A: PythonArgument & ~Copyable & ~Escapable>(_ argument: borrowing A, at position: Int) {
-        if hasLends, !endLend(at: position) { keepEscaped(at: position, owner: argument.lendOwner) }
-        argument.lendDidEnd()
-        extendLifetime(argument)
+    /// Gives the arguments up and ends what was lent. Returns whether Python kept a view; its exporter stays in its cell.
+    @usableFromInline
+    borrowing func releaseArguments() -> Bool {
+        var hasEscapes = false
+        for position in 0..<count {
+            guard let argument = unsafe arguments[position] else { continue }
+            unsafe arguments[position] = nil
+            guard let exporter = unsafe exporters[position] else {
+                unsafe cshim_release(argument)
+                continue
+            }
+            if unsafe cshim_lend_end(exporter, argument) {
+                unsafe exporters[position] = nil
+            } else {
+                hasEscapes = true
+            }
+        }
+        return hasEscapes
     }
 
-    /// Returns false when Python kept a view of the argument at `position`.
-    @usableFromInline
-    mutating func endLend(at position: Int) -> Bool {
-        guard let exporter = unsafe exporters[position], let view = unsafe arguments[position] else { return true }
-        unsafe arguments[position] = nil
-        guard unsafe cshim_lend_end(exporter, view) else { return false }
-        unsafe exporters[position] = nil
-        return true
+    /// Keeps alive what Python kept of `argument`, the one at `position`, and the argument itself until here.
+    @inlinable
+    mutating func settle<A: PythonArgument & ~Copyable & ~Escapable>(_ argument: borrowing A, at position: Int) {
+        if hasEscapes { keepEscaped(at: position, owner: argument.lendOwner) }
+        argument.lendDidEnd()
+        extendLifetime(argument)
     }
 
     @usableFromInline
@@ -144,7 +148,7 @@ public struct PythonCall: ~Copyable {
     /// The result, unless Python raised or kept what it was lent.
     @inlinable
     consuming func finish<R>(_ result: Result<R, PythonError>) throws(PythonError) -> R {
-        if hasLends { try throwEscape(result.failure) }
+        if hasEscapes { try throwEscape(result.failure) }
         return try result.get()
     }
 
