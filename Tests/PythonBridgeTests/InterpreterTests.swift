@@ -174,6 +174,15 @@ import Testing
         #expect(output.contains("żółw at the end"))
     }
 
+    @Test(arguments: ["import os; os._exit(7)", "import os; os.abort()", "import ctypes; ctypes.string_at(0)"])
+    func `a crash in Python takes the process with it`(source: String) async {
+        await #expect(processExitsWith: .failure) { [source] in
+            let python = try TestPython.start()
+            try? python.run(source)
+            _exit(0)
+        }
+    }
+
     @Test func `output reaches a pipe by a stop`() async {
         let result = await #expect(processExitsWith: .exitCode(7), observing: [\.standardOutputContent]) {
             let python = try TestPython.start()
