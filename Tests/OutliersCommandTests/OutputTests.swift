@@ -186,13 +186,13 @@ import Testing
     // MARK: Standard output
 
     @Test(arguments: [
-        "detect \(nile) --column 2", "demo --engine native", "doctor", "--help", "--version", "help demo",
+        "detect \(quotedNile) --column 2", "demo --engine native", "doctor", "--help", "--version", "help demo",
     ])
     func `a full device as standard output is an error`(arguments: String) async throws {
         try await shell("exec \"$outliers\" \(arguments) > /dev/full").fails(73, "standard output", "No space left")
     }
 
-    @Test(arguments: ["detect \(nile) --column 2 --indices", "demo", "doctor"])
+    @Test(arguments: ["detect \(quotedNile) --column 2 --indices", "demo", "doctor"])
     func `a closed standard output is an error`(arguments: String) async throws {
         try await shell("exec \"$outliers\" \(arguments) >&-").fails(73, "standard output", "Bad file descriptor")
     }
@@ -221,3 +221,6 @@ import Testing
         #expect(try await outliers("--version").succeeds().wholeMatch(of: #/\d+\.\d+\.\d+\n/#) != nil)
     }
 }
+
+/// The path for a shell, whatever the checkout is called.
+private let quotedNile = "'" + nile.replacing("'", with: "'\\''") + "'"

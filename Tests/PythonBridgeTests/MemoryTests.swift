@@ -124,7 +124,7 @@ import Testing
     @Test func `a hundred thousand objects leave nothing`() async {
         await #expect(processExitsWith: .success) {
             let make = try TestPython.fixture("Probe", in: "leaks")
-            try Self.expectFlat(100_000) { python in
+            try Self.expectFlat(100_000, blocks: 500) { python in
                 let probe: PythonObject = try make()
                 let _: Int = try probe.function("method")()
                 _ = try probe.attribute("value")
