@@ -197,13 +197,11 @@ bool cshim_view_acquire(cshim_object *object, cshim_view *result) {
     *result = (cshim_view){
         .view = view,
         .base = view->buf,
-        .byte_count = view->len,
         .item_size = view->itemsize,
         .dimensions = view->ndim,
         .count = view->ndim == 1 ? view->shape[0] : 0,
         .stride = view->ndim == 1 ? view->strides[0] : 0,
         .format = view->format,
-        .read_only = view->readonly,
     };
     return true;
 }

@@ -108,13 +108,11 @@ void cshim_lend_escaped(cshim_exporter *exporter, void *owner, cshim_release_own
 typedef struct {
     void *_Nullable view; ///< the Py_buffer, null before it is acquired; give it up with cshim_view_release
     void *_Nullable base; ///< may be null when there are no bytes
-    ptrdiff_t byte_count;
     ptrdiff_t item_size;
     int32_t dimensions;
     ptrdiff_t count;              ///< elements of a one-dimensional view
     ptrdiff_t stride;             ///< bytes between them
     const char *_Nullable format; ///< as long as the view
-    bool read_only;
 } cshim_view;
 
 /// Takes a view of any exporter's memory. Returns false on failure.

@@ -26,7 +26,7 @@ enum FileDescriptor {
         var written = 0
         while written < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { bytes in
-                unsafe Glibc.write(descriptor, bytes.baseAddress.unsafelyUnwrapped + written, bytes.count - written)
+                unsafe Glibc.write(descriptor, bytes.baseAddress.map { unsafe $0 + written }, bytes.count - written)
             }
             if count < 0 && errno != EINTR { throw Failure(.cannotWrite, "\(name): \(SystemError.message(errno))") }
             written += max(count, 0)
