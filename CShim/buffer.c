@@ -1,19 +1,7 @@
 // The exporter type: memory of the host as CPython's buffer protocol, and the host's views of Python's memory.
 #include "internal.h"
 
-#include <stdatomic.h>
-
-struct cshim_exporter {
-    PyObject_HEAD void *base;
-    Py_ssize_t count;
-    Py_ssize_t stride; ///< in bytes
-    Py_ssize_t item_size;
-    const char *format;
-    void *owner; ///< keeps the memory; null while it is lent
-    cshim_release_owner release_owner;
-    bool read_only;
-    atomic_bool has_ended; ///< a lend that is over: no new view
-};
+#include <string.h>
 
 /// One count is this file's own, from start to stop; each exporter holds another.
 static PyTypeObject *exporter_type;
@@ -31,55 +19,73 @@ static struct {
     cshim_exporter *exporters[spare_capacity + 1];
 } spare;
 
-static int refuse(Py_buffer *view, const char *why) {
-    view->obj = NULL;
-    PyErr_SetString(PyExc_BufferError, why);
-    return -1;
-}
-
 static void free_exporter(cshim_exporter *exporter) {
     PyTypeObject *type = Py_TYPE(exporter);
     PyObject_Free(exporter);
     Py_DECREF(type); // the exporter's count, taken by PyObject_New
 }
 
-/// Whether the memory's strides are what a view of these flags can describe.
-static bool suits(const cshim_exporter *exporter, int flags) {
-    const int contiguous = (PyBUF_C_CONTIGUOUS | PyBUF_F_CONTIGUOUS | PyBUF_ANY_CONTIGUOUS) & ~PyBUF_STRIDES;
-    bool wants_contiguous = (flags & PyBUF_STRIDES) != PyBUF_STRIDES || (flags & contiguous);
-    return !wants_contiguous || exporter->stride == exporter->item_size || exporter->count <= 1;
+bool exporter_is_open(cshim_exporter *exporter) {
+    if (!atomic_load_explicit(&exporter->has_ended, memory_order_acquire)) return true;
+    PyErr_SetString(PyExc_BufferError, "this memory was lent for one call, which is over");
+    return false;
+}
+
+/// Whether a consumer that asks with these flags can understand the strides of the view, which is complete.
+static bool suits(const Py_buffer *view, int flags) {
+    const int strides = PyBUF_STRIDES;
+    if ((flags & PyBUF_C_CONTIGUOUS) == PyBUF_C_CONTIGUOUS || (flags & strides) != strides)
+        return PyBuffer_IsContiguous(view, 'C');
+    if ((flags & PyBUF_F_CONTIGUOUS) == PyBUF_F_CONTIGUOUS) return PyBuffer_IsContiguous(view, 'F');
+    if ((flags & PyBUF_ANY_CONTIGUOUS) == PyBUF_ANY_CONTIGUOUS) return PyBuffer_IsContiguous(view, 'A');
+    return true;
 }
 
 static int exporter_get_buffer(PyObject *object, Py_buffer *view, int flags) {
     cshim_exporter *exporter = (cshim_exporter *)object;
-    if (atomic_load_explicit(&exporter->has_ended, memory_order_acquire))
-        return refuse(view, "this memory was lent for one call, which is over");
-    if ((flags & PyBUF_WRITABLE) && exporter->read_only) return refuse(view, "this memory is read-only");
-    // memoryview asks for everything, and every other view of lent memory is made from one.
-    if (flags != PyBUF_FULL_RO && !suits(exporter, flags))
-        return refuse(view, "this memory is strided, and a contiguous view was asked for");
+    view->obj = NULL;
+    if (!exporter_is_open(exporter)) return -1;
+    if ((flags & PyBUF_WRITABLE) && exporter->read_only) {
+        PyErr_SetString(PyExc_BufferError, "this memory is read-only");
+        return -1;
+    }
     view->buf = exporter->base;
-    view->len = exporter->count * exporter->item_size;
+    view->len = exporter->byte_count;
     view->itemsize = exporter->item_size;
     view->readonly = exporter->read_only;
-    view->ndim = 1;
-    view->format = flags & PyBUF_FORMAT ? (char *)exporter->format : NULL;
-    view->shape = flags & PyBUF_ND ? &exporter->count : NULL;
-    view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? &exporter->stride : NULL;
+    view->ndim = exporter->dimensions;
+    view->format = (char *)exporter->format;
+    view->shape = exporter->dimensions > 0 ? shape_of(exporter) : NULL;
+    view->strides = exporter->dimensions > 0 ? strides_of(exporter) : NULL;
     view->suboffsets = NULL;
     view->internal = NULL;
+    // memoryview asks for everything, and every other view of lent memory is made from one.
+    if (flags != PyBUF_FULL_RO) {
+        if (!suits(view, flags)) {
+            PyErr_SetString(PyExc_BufferError, "this memory is strided, and a contiguous view was asked for");
+            return -1;
+        }
+        if (!(flags & PyBUF_FORMAT)) view->format = NULL;
+        if (!(flags & PyBUF_ND)) view->shape = NULL;
+        if ((flags & PyBUF_STRIDES) != PyBUF_STRIDES) view->strides = NULL;
+    }
     view->obj = Py_NewRef(object); // the view's count, given up by PyBuffer_Release
+    ledger_add(CSHIM_VIEWS_TAKEN, 1);
     return 0;
 }
 
-/// Empty, and needed all the same: numpy.frombuffer keeps a view open only where the exporter has one.
+/// Nothing is to be given back, but the slot is needed: numpy.frombuffer keeps a view open only where the exporter has
+/// one.
 static void exporter_release_buffer(PyObject *object, Py_buffer *view) {
     (void)object;
     (void)view;
+    ledger_add(CSHIM_VIEWS_RETURNED, 1);
 }
 
 static void exporter_dealloc(PyObject *object) {
     cshim_exporter *exporter = (cshim_exporter *)object;
+    ledger_add(CSHIM_EXPORTERS_FREED, 1);
+    if (exporter->extents != exporter->line) PyMem_Free(exporter->extents);
     if (exporter->owner != NULL) exporter->release_owner(exporter->owner);
     if (spare.count < spare_capacity && exporter_type != NULL) { // not while the interpreter ends
         spare.exporters[spare.count++] = exporter;
@@ -113,37 +119,99 @@ void cshim_exporter_type_stop(void) {
     while (spare.count > 0) PyObject_Free(spare.exporters[--spare.count]);
 }
 
-/// New references to an exporter and to a view of it, or nulls.
-static inline cshim_lent lend(
-    void *base, Py_ssize_t count, Py_ssize_t stride, Py_ssize_t item_size, const char *format, bool read_only) {
-    cshim_lent nothing = {NULL, NULL};
+/// A new reference to an exporter whose extents are still to be filled in, or null.
+static inline cshim_exporter *make_exporter(void *base, Py_ssize_t item_size, const char *format, bool read_only) {
     cshim_exporter *exporter;
     if (spare.count > 0) {
         exporter = spare.exporters[--spare.count];
         Py_SET_REFCNT(exporter, 1); // all that a new reference to it takes: it has its type
     } else {
         exporter = PyObject_New(cshim_exporter, exporter_type);
-        if (exporter == NULL) return nothing;
+        if (exporter == NULL) return NULL;
     }
     exporter->base = base;
-    exporter->count = count;
-    exporter->stride = stride;
     exporter->item_size = item_size;
     exporter->format = format;
     exporter->read_only = read_only;
     atomic_init(&exporter->has_ended, false);
     exporter->owner = NULL;
+    exporter->extents = exporter->line;
+    ledger_add(CSHIM_EXPORTERS_MADE, 1);
+    return exporter;
+}
+
+/// The exporter and a view of it, or nulls. Takes over the reference to the exporter.
+static inline cshim_lent view_of(cshim_exporter *exporter) {
     PyObject *view = PyMemoryView_FromObject((PyObject *)exporter);
     if (view == NULL) {
         Py_DECREF(exporter);
-        return nothing;
+        return (cshim_lent){NULL, NULL};
     }
     return (cshim_lent){handle(view), exporter};
 }
 
+static inline cshim_lent export_line(
+    void *base, Py_ssize_t count, Py_ssize_t stride, Py_ssize_t item_size, const char *format, bool read_only) {
+    cshim_exporter *exporter = make_exporter(base, item_size, format, read_only);
+    if (exporter == NULL) return (cshim_lent){NULL, NULL};
+    exporter->byte_count = count * item_size;
+    exporter->dimensions = 1;
+    exporter->line[0] = count;
+    exporter->line[1] = stride;
+    return view_of(exporter);
+}
+
+static cshim_lent export_array(
+    void *base,
+    int32_t dimensions,
+    const ptrdiff_t *extents,
+    Py_ssize_t item_size,
+    const char *format,
+    bool read_only) {
+    cshim_exporter *exporter = make_exporter(base, item_size, format, read_only);
+    if (exporter == NULL) return (cshim_lent){NULL, NULL};
+    size_t size = 2 * (size_t)dimensions * sizeof *extents;
+    if (size > sizeof exporter->line) {
+        Py_ssize_t *own = PyMem_Malloc(size);
+        if (own == NULL) {
+            Py_DECREF(exporter);
+            PyErr_NoMemory();
+            return (cshim_lent){NULL, NULL};
+        }
+        exporter->extents = own;
+    }
+    memcpy(exporter->extents, extents, size);
+    exporter->dimensions = dimensions;
+    exporter->byte_count = item_size;
+    for (int i = 0; i < dimensions; i += 1) exporter->byte_count *= extents[i];
+    return view_of(exporter);
+}
+
+static inline cshim_object *keep_owner(cshim_lent lent, void *owner, cshim_release_owner release_owner) {
+    if (lent.exporter == NULL) {
+        release_owner(owner);
+        return NULL;
+    }
+    ledger_add(CSHIM_BYTES_SHARED, lent.exporter->byte_count);
+    lent.exporter->owner = owner;
+    lent.exporter->release_owner = release_owner;
+    Py_DECREF(lent.exporter); // the view holds it
+    return lent.view;
+}
+
+static inline cshim_lent count_lend(cshim_lent lent) {
+    if (lent.exporter != NULL) ledger_add(CSHIM_BYTES_LENT, lent.exporter->byte_count);
+    return lent;
+}
+
 cshim_lent cshim_lend(
     void *base, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t item_size, const char *format, bool read_only) {
-    return lend(base, count, stride, item_size, format, read_only);
+    return count_lend(export_line(base, count, stride, item_size, format, read_only));
+}
+
+cshim_lent cshim_lend_array(
+    void *base, int32_t dimensions, const ptrdiff_t *extents, ptrdiff_t item_size, const char *format, bool read_only) {
+    return count_lend(export_array(base, dimensions, extents, item_size, format, read_only));
 }
 
 cshim_object *cshim_share(
@@ -155,15 +223,19 @@ cshim_object *cshim_share(
     bool read_only,
     void *owner,
     cshim_release_owner release_owner) {
-    cshim_lent lent = lend(base, count, stride, item_size, format, read_only);
-    if (lent.exporter == NULL) {
-        release_owner(owner);
-        return NULL;
-    }
-    lent.exporter->owner = owner;
-    lent.exporter->release_owner = release_owner;
-    Py_DECREF(lent.exporter); // the view holds it
-    return lent.view;
+    return keep_owner(export_line(base, count, stride, item_size, format, read_only), owner, release_owner);
+}
+
+cshim_object *cshim_share_array(
+    void *base,
+    int32_t dimensions,
+    const ptrdiff_t *extents,
+    ptrdiff_t item_size,
+    const char *format,
+    bool read_only,
+    void *owner,
+    cshim_release_owner release_owner) {
+    return keep_owner(export_array(base, dimensions, extents, item_size, format, read_only), owner, release_owner);
 }
 
 bool cshim_lend_end(cshim_exporter *exporter, cshim_object *view) {
@@ -177,36 +249,60 @@ bool cshim_lend_end(cshim_exporter *exporter, cshim_object *view) {
 }
 
 void cshim_lend_escaped(cshim_exporter *exporter, void *owner, cshim_release_owner release_owner) {
+    ledger_add(CSHIM_ESCAPES, 1);
     exporter->owner = owner;
     exporter->release_owner = release_owner;
     Py_DECREF(exporter);
 }
 
+cshim_object *cshim_exporter_of(cshim_object *view) {
+    return handle(Py_NewRef(PyMemoryView_GET_BUFFER(py(view))->obj));
+}
+
 // MARK: - Views of Python's memory
 
+typedef struct {
+    cshim_view_handle handle;
+    Py_buffer buffer;
+} buffer_view;
+
+static void release_buffer_view(cshim_view_handle *handle) {
+    buffer_view *view = (buffer_view *)handle;
+    PyBuffer_Release(&view->buffer);
+    PyMem_RawFree(view);
+}
+
 bool cshim_view_acquire(cshim_object *object, cshim_view *result) {
-    Py_buffer *view = PyMem_RawMalloc(sizeof(Py_buffer));
+    buffer_view *view = PyMem_RawMalloc(sizeof *view);
     if (view == NULL) {
         PyErr_NoMemory();
         return false;
     }
-    if (PyObject_GetBuffer(py(object), view, PyBUF_FULL_RO) < 0) {
+    view->handle.release = release_buffer_view;
+    Py_buffer *buffer = &view->buffer;
+    if (PyObject_GetBuffer(py(object), buffer, PyBUF_RECORDS_RO) < 0) {
         PyMem_RawFree(view);
         return false;
     }
+    // The exporter is behind a memoryview; an array has a memoryview, or another array, for its base.
+    bool is_ours = buffer->obj != NULL && Py_TYPE(buffer->obj) == exporter_type;
+    cshim_exporter *exporter = is_ours ? (cshim_exporter *)buffer->obj : NULL;
+    bool is_shared = is_ours && !atomic_load_explicit(&exporter->has_ended, memory_order_acquire);
     *result = (cshim_view){
         .view = view,
-        .base = view->buf,
-        .item_size = view->itemsize,
-        .dimensions = view->ndim,
-        .count = view->ndim == 1 ? view->shape[0] : 0,
-        .stride = view->ndim == 1 ? view->strides[0] : 0,
-        .format = view->format,
+        .base = buffer->buf,
+        .item_size = buffer->itemsize,
+        .dimensions = buffer->ndim,
+        .shape = buffer->shape,
+        .strides = buffer->strides,
+        .format = buffer->format,
+        .is_read_only = buffer->readonly,
+        .owner = is_shared ? exporter->owner : NULL,
     };
     return true;
 }
 
 void cshim_view_release(void *view) {
-    PyBuffer_Release(view);
-    PyMem_RawFree(view);
+    cshim_view_handle *handle = view;
+    handle->release(handle);
 }

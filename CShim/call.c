@@ -100,6 +100,7 @@ cshim_object *cshim_bool(bool value) { return handle(PyBool_FromLong(value)); }
 cshim_object *cshim_int(int64_t value) { return handle(PyLong_FromLongLong(value)); }
 cshim_object *cshim_uint(uint64_t value) { return handle(PyLong_FromUnsignedLongLong(value)); }
 cshim_object *cshim_float(double value) { return handle(PyFloat_FromDouble(value)); }
+cshim_object *cshim_complex(double real, double imaginary) { return handle(PyComplex_FromDoubles(real, imaginary)); }
 cshim_object *cshim_string(const char *utf8, ptrdiff_t length) {
     return handle(PyUnicode_FromStringAndSize(utf8, length));
 }
@@ -184,6 +185,19 @@ cshim_reading cshim_read_float(cshim_object *object, double *value) {
         return CSHIM_WRONG_TYPE;
     *value = PyFloat_AsDouble(py(object));
     return *value == -1.0 ? reading_after_error() : CSHIM_READ;
+}
+
+cshim_reading cshim_read_complex(cshim_object *object, double *real, double *imaginary) {
+    // numpy's complex128 is a subclass of complex; complex64 has __complex__, as other libraries' numbers do.
+    bool is_complex = PyComplex_Check(py(object)) || strncmp(cshim_type_name(object), "numpy.c", 7) == 0;
+    if (!is_complex) {
+        *imaginary = 0;
+        return cshim_read_float(object, real);
+    }
+    Py_complex value = PyComplex_AsCComplex(py(object));
+    *real = value.real;
+    *imaginary = value.imag;
+    return value.real == -1.0 ? reading_after_error() : CSHIM_READ;
 }
 
 cshim_reading cshim_read_string(cshim_object *object, const char **utf8, ptrdiff_t *length) {

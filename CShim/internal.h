@@ -5,6 +5,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdatomic.h>
+
 #include "CShim.h"
 
 #if PY_VERSION_HEX < 0x030A0000
@@ -20,6 +22,63 @@ static inline PyObject *Py_XNewRef(PyObject *object) {
 
 static inline PyObject *py(cshim_object *object) { return (PyObject *)object; }
 static inline cshim_object *handle(PyObject *object) { return (cshim_object *)object; }
+
+/// Memory of the host as Python sees it. Its members do not change while it lives, but for the last three.
+struct cshim_exporter {
+    PyObject_HEAD void *base;
+    Py_ssize_t byte_count; ///< of the elements, as if they lay side by side
+    Py_ssize_t item_size;
+    const char *format;
+    Py_ssize_t *extents; ///< `dimensions` lengths, then as many strides in bytes: `line`, or memory of its own
+    Py_ssize_t line[2];  ///< those of one dimension
+    int dimensions;
+    bool read_only;
+    atomic_bool has_ended; ///< a lend that is over: no new view
+    void *owner;           ///< keeps the memory; null while it is lent
+    cshim_release_owner release_owner;
+};
+
+static inline Py_ssize_t *shape_of(const cshim_exporter *exporter) { return exporter->extents; }
+static inline Py_ssize_t *strides_of(const cshim_exporter *exporter) {
+    return exporter->extents + exporter->dimensions;
+}
+
+/// Returns false, with BufferError raised, when the exporter's lend is over.
+bool exporter_is_open(cshim_exporter *exporter);
+
+/// What every handle of a view starts with: how to give it up.
+typedef struct cshim_view_handle {
+    void (*release)(struct cshim_view_handle *handle);
+} cshim_view_handle;
+
+// MARK: - ledger.c
+
+/// The counters of one thread. Only that thread writes to them; any may read.
+typedef struct ledger_cell {
+    _Atomic int64_t entries[CSHIM_LEDGER_ENTRIES];
+    struct ledger_cell *previous, *next;
+    bool is_listed;
+} ledger_cell;
+
+extern _Thread_local ledger_cell this_ledger;
+
+/// Lists this thread's counters among those that a total is made of, until the thread ends.
+void ledger_enlist(void);
+
+static inline void ledger_add(cshim_ledger_entry entry, int64_t amount) {
+    if (!this_ledger.is_listed) ledger_enlist();
+    // Not an atomic addition: no other thread writes here.
+    int64_t value = atomic_load_explicit(&this_ledger.entries[entry], memory_order_relaxed);
+    atomic_store_explicit(&this_ledger.entries[entry], value + amount, memory_order_relaxed);
+}
+
+// MARK: - interpreter.c
+
+/// glibc's: runs `function` at the end of this thread, before any pthread key loses its value.
+int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso);
+extern void *__dso_handle;
+
+// MARK: - buffer.c
 
 /// Makes the exporter type for an interpreter that has just started. Returns false with an exception raised.
 bool cshim_exporter_type_start(void);

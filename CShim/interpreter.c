@@ -32,11 +32,6 @@ static _Thread_local struct {
     bool is_attached; ///< attached by cshim_attach; Python code running below may have let go of the GIL since
 } kept;
 
-/// glibc's: runs `function` at the end of this thread, before any pthread key loses its value. A key's destructor would
-/// come too late: CPython finds the thread's state through a key of its own, which is cleared first.
-int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso);
-extern void *__dso_handle;
-
 // MARK: - Start and stop
 
 static PyStatus set_string(PyConfig *config, wchar_t **field, const char *value) {
@@ -205,6 +200,7 @@ static cshim_attachment first_attach(unsigned interpreter) {
     PyGILState_Ensure();
     kept.state = PyThreadState_Get();
     kept.interpreter = interpreter;
+    // A pthread key's destructor would come too late: CPython finds the state through a key of its own, cleared first.
     __cxa_thread_atexit_impl(end_thread, NULL, &__dso_handle);
     kept.is_attached = true;
     return CSHIM_RESTORED;

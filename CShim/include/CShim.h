@@ -83,6 +83,18 @@ cshim_object *_Nullable cshim_share(
     void *owner,
     cshim_release_owner release_owner);
 
+/// As cshim_share, for any number of dimensions up to 64: `extents` are that many lengths and then as many strides in
+/// bytes, which are copied. No element lies outside the memory that `owner` keeps.
+cshim_object *_Nullable cshim_share_array(
+    void *base,
+    int32_t dimensions,
+    const ptrdiff_t *extents,
+    ptrdiff_t item_size,
+    const char *format,
+    bool read_only,
+    void *owner,
+    cshim_release_owner release_owner);
+
 /// What is lent for one call: new references to the memoryview and to its exporter, both null on failure.
 /// cshim_lend_end takes both.
 typedef struct {
@@ -95,6 +107,10 @@ typedef struct {
 cshim_lent cshim_lend(
     void *base, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t item_size, const char *format, bool read_only);
 
+/// As cshim_lend, with the parameters of cshim_share_array.
+cshim_lent cshim_lend_array(
+    void *base, int32_t dimensions, const ptrdiff_t *extents, ptrdiff_t item_size, const char *format, bool read_only);
+
 /// Ends a lend: gives up the view, and from here on the exporter refuses new views. Returns true when nothing in
 /// Python points at the memory any more; the exporter is gone then. Otherwise a view escaped, and the caller still
 /// owns its reference to the exporter and must hand it to cshim_lend_escaped.
@@ -104,21 +120,26 @@ bool cshim_lend_end(cshim_exporter *exporter, cshim_object *view);
 /// reference to the exporter.
 void cshim_lend_escaped(cshim_exporter *exporter, void *owner, cshim_release_owner release_owner);
 
-/// A view of memory that Python owns (Py_buffer, PyBUF_FULL_RO).
+/// New reference to the exporter behind a memoryview that cshim_share, cshim_share_array or a lend made.
+cshim_object *cshim_exporter_of(cshim_object *view);
+
+/// A view of memory that Python holds, or that it was given. The pointers are valid as long as the view.
 typedef struct {
-    void *_Nullable view; ///< the Py_buffer, null before it is acquired; give it up with cshim_view_release
-    void *_Nullable base; ///< may be null when there are no bytes
+    void *_Nullable view; ///< null before it is acquired; give it up with cshim_view_release
+    void *_Nullable base; ///< the first element; may be null when there are no bytes
     ptrdiff_t item_size;
     int32_t dimensions;
-    ptrdiff_t count;              ///< elements of a one-dimensional view
-    ptrdiff_t stride;             ///< bytes between them
-    const char *_Nullable format; ///< as long as the view
+    const ptrdiff_t *_Nullable shape;   ///< `dimensions` lengths; null when there are no dimensions
+    const ptrdiff_t *_Nullable strides; ///< in bytes; null when there are no dimensions
+    const char *_Nullable format;       ///< null stands for "B"
+    bool is_read_only;
+    void *_Nullable owner; ///< borrowed: what was given to cshim_share, if this is a memoryview of such memory
 } cshim_view;
 
-/// Takes a view of any exporter's memory. Returns false on failure.
+/// Takes a view by the buffer protocol (PyBUF_RECORDS_RO). Returns false on failure.
 bool cshim_view_acquire(cshim_object *object, cshim_view *view);
 
-/// Gives up what cshim_view_acquire took.
+/// Gives a view up.
 void cshim_view_release(void *view);
 
 // MARK: - call.c
@@ -178,6 +199,7 @@ cshim_object *cshim_bool(bool value);
 cshim_object *_Nullable cshim_int(int64_t value);
 cshim_object *_Nullable cshim_uint(uint64_t value);
 cshim_object *_Nullable cshim_float(double value);
+cshim_object *_Nullable cshim_complex(double real, double imaginary);
 cshim_object *_Nullable cshim_string(const char *utf8, ptrdiff_t length);
 cshim_object *_Nullable cshim_list(ptrdiff_t count);
 cshim_object *_Nullable cshim_tuple(ptrdiff_t count);
@@ -200,6 +222,7 @@ cshim_reading cshim_read_bool(cshim_object *object, bool *value);
 cshim_reading cshim_read_int(cshim_object *object, int64_t *value);
 cshim_reading cshim_read_uint(cshim_object *object, uint64_t *value);
 cshim_reading cshim_read_float(cshim_object *object, double *value);
+cshim_reading cshim_read_complex(cshim_object *object, double *real, double *imaginary);
 cshim_reading cshim_read_string(cshim_object *object, const char *_Nullable *_Nonnull utf8, ptrdiff_t *length);
 
 /// New reference to an iterator, or null: without an exception when the object is text, bytes or not iterable.
@@ -207,6 +230,58 @@ cshim_object *_Nullable cshim_iterator(cshim_object *object);
 
 /// New reference to the next item, or null: without an exception at the end.
 cshim_object *_Nullable cshim_next(cshim_object *iterator);
+
+// MARK: - callback.c
+
+/// A function of the host, called attached. `arguments` are borrowed. Returns a new reference, or null with an
+/// exception raised.
+typedef cshim_object *_Nullable (*cshim_callback)(
+    void *context, cshim_object *_Nonnull const *_Nullable arguments, ptrdiff_t count);
+
+/// New reference to a Python function of positional arguments that calls `callback`. Takes over the count that the
+/// caller holds on `context` (also when it fails) and gives it up through `release_context` when Python holds the
+/// function no longer.
+cshim_object *_Nullable cshim_function(void *context, cshim_callback callback, cshim_release_owner release_context);
+
+typedef enum __attribute__((enum_extensibility(closed))) {
+    CSHIM_BUFFER_ERROR,
+    CSHIM_MEMORY_ERROR,
+    CSHIM_RUNTIME_ERROR,
+    CSHIM_TYPE_ERROR,
+    CSHIM_VALUE_ERROR,
+} cshim_exception_kind;
+
+/// Raises an exception (PyErr_SetString).
+void cshim_raise(cshim_exception_kind kind, const char *message);
+
+// MARK: - shared_memory.c
+
+/// A descriptor of zeroed anonymous memory of `length` bytes that can neither shrink nor grow (memfd_create, sealed),
+/// to be closed by the caller; or a negative errno. Needs no interpreter.
+int32_t cshim_sealed_memory(ptrdiff_t length);
+
+// MARK: - ledger.c
+
+/// What is counted, in bytes or pieces.
+typedef enum __attribute__((enum_extensibility(closed))) {
+    CSHIM_BYTES_LENT,
+    CSHIM_BYTES_SHARED,
+    CSHIM_BYTES_COPIED,
+    CSHIM_BYTES_ON_DEMAND,
+    CSHIM_VIEWS_TAKEN,
+    CSHIM_VIEWS_RETURNED,
+    CSHIM_EXPORTERS_MADE,
+    CSHIM_EXPORTERS_FREED,
+    CSHIM_ESCAPES,
+    CSHIM_LEDGER_ENTRIES, ///< how many there are
+} cshim_ledger_entry;
+
+/// Adds to this thread's count. Any thread, attached or not.
+void cshim_ledger_add(cshim_ledger_entry entry, int64_t amount);
+
+/// Reads all CSHIM_LEDGER_ENTRIES counts: of this thread, or of all threads, those that have ended included. Any
+/// thread, attached or not.
+void cshim_ledger_read(bool of_this_thread, int64_t *counts);
 
 // MARK: - error.c
 

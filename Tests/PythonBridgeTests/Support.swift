@@ -47,6 +47,19 @@ extension Float: TestElement {
     static var dtype: String { "float32" }
 }
 
+extension Float16: TestElement {
+    static var samples: [Float16] { [0, -1, .pi, .infinity, .leastNonzeroMagnitude, .greatestFiniteMagnitude, -0.0] }
+    static var dtype: String { "float16" }
+}
+
+protocol AnyComplex {}
+extension Complex: AnyComplex {}
+
+extension Complex: TestElement where Part: TestElement {
+    static var samples: [Complex] { zip(Part.samples, Part.samples.reversed()).map { Complex($0, $1) } }
+    static var dtype: String { MemoryLayout<Part>.size == 8 ? "complex128" : "complex64" }
+}
+
 extension Bool: TestElement {
     static var samples: [Bool] { [false, true, true, false, true, false, false] }
     static var dtype: String { "bool" }
@@ -54,7 +67,8 @@ extension Bool: TestElement {
 
 let elementTypes: [any TestElement.Type] = [
     Double.self, Float.self, Bool.self, Int.self, Int64.self, Int32.self, Int16.self, Int8.self,
-    UInt.self, UInt64.self, UInt32.self, UInt16.self, UInt8.self,
+    UInt.self, UInt64.self, UInt32.self, UInt16.self, UInt8.self, Float16.self, Complex<Double>.self,
+    Complex<Float>.self,
 ]
 
 extension SharedBuffer {

@@ -63,13 +63,17 @@ import Testing
             let output = try SharedBuffer<E>(capacity: 2)
             let view = try output.strided(from: 0, by: 1, count: 2)
             let value = E.samples[1]
+            // memoryview has no complex items; numpy has.
+            let kinds = [
+                E.self is any AnyComplex.Type ? "NotImplementedError" : "TypeError", "ValueError", "ValueError",
+            ]
             for buffer in [input, sharing, output.readOnly, output.readOnly.extracting(0..<1)] {
                 let errors = [
                     thrown { try byView(buffer, value) },
                     thrown { try byNumpy(buffer, value) },
                     thrown { try byNumpy(.lending(buffer), value) },
                 ]
-                #expect(errors.map { $0?.exception?.type } == ["TypeError", "ValueError", "ValueError"])
+                #expect(errors.map { $0?.exception?.type } == kinds)
             }
             let errors = [
                 thrown { try byView(.lending(array), value) },
@@ -78,7 +82,7 @@ import Testing
                     thrown { try unsafe byNumpy(.lending(pointer), value) }
                 },
             ]
-            #expect(errors.map { $0?.exception?.type } == ["TypeError", "ValueError", "ValueError"])
+            #expect(errors.map { $0?.exception?.type } == kinds)
             #expect(array == E.samples)
             #expect(Array(input) == E.samples)
             let untouched = Array(try SharedBuffer<E>(capacity: 2))

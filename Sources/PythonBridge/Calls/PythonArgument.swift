@@ -8,14 +8,14 @@ public protocol PythonArgument: ~Copyable, ~Escapable {
     /// What keeps lent memory alive when Python keeps a view of it; nil when nothing was lent, or nothing can.
     var lendOwner: (any Sendable)? { get }
 
-    /// Called when the call is over.
-    borrowing func lendDidEnd()
+    /// Called when the call is over, with whether Python kept a view of this argument.
+    borrowing func lendDidEnd(hasEscaped: Bool)
 }
 
 extension PythonArgument where Self: ~Copyable & ~Escapable {
     /// Nothing is to be done.
     @inlinable
-    public borrowing func lendDidEnd() {}
+    public borrowing func lendDidEnd(hasEscaped: Bool) {}
 
     /// Nil: nothing was lent.
     @inlinable

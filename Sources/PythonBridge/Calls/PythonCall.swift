@@ -66,6 +66,16 @@ public struct PythonCall: ~Copyable {
         unsafe append(view, exporter: lent.exporter)
     }
 
+    /// Appends a view of memory of any number of dimensions: `extents` are the lengths and then the strides in bytes.
+    mutating func appendLent(
+        base: UnsafeMutableRawPointer, dimensions: Int, extents: UnsafePointer<Int>, itemSize: Int,
+        format: UnsafePointer<CChar>, isReadOnly: Bool
+    ) throws(PythonError) {
+        let lent = unsafe cshim_lend_array(base, Int32(dimensions), extents, itemSize, format, isReadOnly)
+        guard let view = unsafe lent.view else { throw .raised() }
+        unsafe append(view, exporter: lent.exporter)
+    }
+
     private mutating func append(_ argument: OpaquePointer, exporter: OpaquePointer?) {
         precondition(count < capacity, "a PythonArgument must append exactly one object")
         unsafe arguments[count] = unsafe argument
@@ -128,14 +138,15 @@ public struct PythonCall: ~Copyable {
     /// Keeps alive what Python kept of `argument`, the one at `position`, and the argument itself until here.
     @inlinable
     mutating func settle<A: PythonArgument & ~Copyable & ~Escapable>(_ argument: borrowing A, at position: Int) {
-        if hasEscapes { keepEscaped(at: position, owner: argument.lendOwner) }
-        argument.lendDidEnd()
+        let hasEscaped = hasEscapes && keepEscaped(at: position, owner: argument.lendOwner)
+        argument.lendDidEnd(hasEscaped: hasEscaped)
         extendLifetime(argument)
     }
 
+    /// Returns whether Python kept a view of the argument at `position`.
     @usableFromInline
-    mutating func keepEscaped(at position: Int, owner: (any Sendable)?) {
-        guard let exporter = unsafe exporters[position] else { return }
+    mutating func keepEscaped(at position: Int, owner: (any Sendable)?) -> Bool {
+        guard let exporter = unsafe exporters[position] else { return false }
         unsafe exporters[position] = nil
         let lease = PythonLease(owner: owner)
         unsafe cshim_lend_escaped(exporter, Unmanaged.passRetained(lease).toOpaque()) { lease in
@@ -143,6 +154,7 @@ public struct PythonCall: ~Copyable {
         }
         let name = unsafe parameterName(of: callable, at: position) ?? "argument \(position + 1)"
         escapedViews = (escapedViews ?? []) + [PythonEscape.View(argument: name, lease: lease)]
+        return true
     }
 
     /// The result, unless Python raised or kept what it was lent.

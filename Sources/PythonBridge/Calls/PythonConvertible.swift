@@ -73,6 +73,20 @@ extension Float: PythonConvertible {
     }
 }
 
+extension Float16: PythonConvertible {
+    /// A `float`, which holds every `Float16` exactly.
+    public func pythonValue() throws(PythonError) -> PythonValue {
+        try Double(self).pythonValue()
+    }
+}
+
+extension Complex: PythonConvertible {
+    /// A `complex`, which holds every number exactly. Source: `PyComplex_FromDoubles`.
+    public func pythonValue() throws(PythonError) -> PythonValue {
+        unsafe try PythonValue(created: cshim_complex(Double(real), Double(imaginary)))
+    }
+}
+
 extension Bool: PythonConvertible {
     /// `True` or `False`.
     public func pythonValue() -> PythonValue {
@@ -83,7 +97,8 @@ extension Bool: PythonConvertible {
 extension String: PythonConvertible {
     /// A `str`, a copy of the text. Source: `PyUnicode_FromStringAndSize`.
     public func pythonValue() throws(PythonError) -> PythonValue {
-        unsafe try PythonValue(created: cshim_string(self, utf8.count))
+        MemoryLedger.countCopy(byteCount: utf8.count)
+        return unsafe try PythonValue(created: cshim_string(self, utf8.count))
     }
 }
 
@@ -115,6 +130,7 @@ extension Array: PythonConvertible where Element: PythonConvertible {
     /// ``SharedBuffer`` do not. Source: `PyList_New`.
     @inlinable
     public func pythonValue() throws(PythonError) -> PythonValue {
+        MemoryLedger.countCopy(byteCount: count * MemoryLayout<Element>.stride)
         let list = try PythonValue(listOf: count)
         // A failure half way frees the list with the items that it has.
         for index in indices { list.fill(index, with: try self[index].pythonValue()) }

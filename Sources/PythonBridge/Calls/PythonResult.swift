@@ -78,6 +78,24 @@ extension Float: PythonResult {
     }
 }
 
+extension Float16: PythonResult {
+    /// Reads a `float`, rounded to the nearest `Float16`.
+    public static func read(_ value: borrowing PythonValue) throws(PythonError) -> Float16 {
+        Float16(try Double.read(value))
+    }
+}
+
+extension Complex: PythonResult {
+    /// Reads a `complex`, a `float`, an `int` or a scalar of numpy, its parts rounded to the nearest `Part`.
+    public static func read(_ value: borrowing PythonValue) throws(PythonError) -> Complex {
+        var real = 0.0
+        var imaginary = 0.0
+        let reading = unsafe cshim_read_complex(value.handle, &real, &imaginary)
+        _ = try check(reading, 0, value, as: "\(Self.self)")
+        return Complex(Part(real), Part(imaginary))
+    }
+}
+
 extension Bool: PythonResult {
     /// Reads `True` or `False`, numpy's included; no other value counts as one.
     public static func read(_ value: borrowing PythonValue) throws(PythonError) -> Bool {
@@ -94,6 +112,7 @@ extension String: PythonResult {
         var length = 0
         let reading = unsafe cshim_read_string(value.handle, &utf8, &length)
         let text = unsafe UnsafeRawBufferPointer(start: utf8, count: length)
+        MemoryLedger.countCopy(byteCount: length)
         return try check(reading, unsafe String(decoding: text, as: UTF8.self), value, as: "String")
     }
 }
@@ -116,6 +135,7 @@ extension Array: PythonResult where Element: PythonResult {
         }
         var items: [Element] = []
         while let item = try iterator.next() { items.append(try Element.read(item)) }
+        MemoryLedger.countCopy(byteCount: items.count * MemoryLayout<Element>.stride)
         return items
     }
 }

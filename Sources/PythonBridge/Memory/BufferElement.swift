@@ -1,12 +1,13 @@
 /// A fixed-width type whose memory Python and Swift read alike.
 ///
-/// The conforming types are `Double`, `Float`, every integer from 8 to 64 bits, `Int`, `UInt` and `Bool`. numpy sees them
-/// as its canonical `float64`, `float32`, `int8` … `uint64` and `bool_`.
+/// The conforming types are `Double`, `Float`, `Float16`, every integer from 8 to 64 bits, `Int`, `UInt`, `Bool`, and ``Complex``
+/// of `Double` or `Float`. numpy sees them as its canonical `float64` … `float16`, `int8` … `uint64`, `bool_`, `complex128` and
+/// `complex64`.
 ///
 /// Source: the format characters of Python's `struct` module, as the buffer protocol uses them (PEP 3118). On Linux the
 /// character for a 64-bit integer is `l` rather than `q`, because numpy's `int64` is C's `long`.
 public protocol BufferElement: BitwiseCopyable, Sendable {
-    /// One character of the `struct` module, such as `"d"`.
+    /// One character of the `struct` module, such as `"d"`, or `Z` and one for a complex number.
     static var bufferFormat: StaticString { get }
 
     /// The element stored at `address`, which must be aligned for it.
@@ -39,6 +40,11 @@ extension Double: BufferElement {
 extension Float: BufferElement {
     /// C's `float`.
     public static var bufferFormat: StaticString { "f" }
+}
+
+extension Float16: BufferElement {
+    /// IEEE 754's binary16.
+    public static var bufferFormat: StaticString { "e" }
 }
 
 extension Int: BufferElement {

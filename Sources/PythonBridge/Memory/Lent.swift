@@ -1,4 +1,4 @@
-/// Memory that is lent to Python for one call, made by `.lending(array)` and its kin.
+/// Memory that is lent to Python for one call, made by `.lending(array)` and its kin: elements one after the other.
 ///
 /// After the call no view of it may be left: one that is comes back as ``PythonError/escape(_:)``. The value cannot outlive the
 /// array that it was made from, nor can the array be used meanwhile if it was lent to be written to.
@@ -9,8 +9,8 @@ public struct Lent<Element: BufferElement>: ~Copyable, ~Escapable {
     @usableFromInline
     enum Owner {
         case array([Element])
-        /// The bits of an array that nobody can use meanwhile: its one reference, not counted, so that it stays the only one.
-        case exclusiveArray(UnsafeRawPointer)
+        /// The variable that holds the array, whose elements it shares with nobody and which nobody can use meanwhile.
+        case exclusiveArray(UnsafeMutablePointer<[Element]>)
         case storage(SharedStorage)
         /// Raw memory: its owner keeps it, the library cannot.
         case caller
@@ -35,17 +35,31 @@ extension Lent: PythonArgument {
     /// Lends the memory until the call is over.
     @inlinable
     public borrowing func pass(to call: inout PythonCall) throws(PythonError) {
+        if case .storage(let storage) = owner { try storage.checkFile() }
         try unsafe call.appendLent(
             base: base, count: count, itemSize: MemoryLayout<Element>.stride, format: Element.formatText,
             isReadOnly: isReadOnly)
     }
 
-    /// Makes valid elements of what Python may have written: a `Bool` is 0 or 1.
+    /// Makes valid elements of what Python may have written (a `Bool` is 0 or 1), and leaves the memory to Python if Python kept
+    /// a view of it: the array goes on with a copy.
     @inlinable
-    public borrowing func lendDidEnd() {
-        guard Element.self == Bool.self, !isReadOnly else { return }
-        let bytes = unsafe UnsafeMutableRawBufferPointer(start: base, count: count)
-        for index in bytes.indices where unsafe bytes[index] > 1 { unsafe bytes[index] = 1 }
+    public borrowing func lendDidEnd(hasEscaped: Bool) {
+        guard !isReadOnly, hasEscaped || Element.self == Bool.self else { return }
+        endWriting(hasEscaped: hasEscaped)
+    }
+
+    @usableFromInline
+    borrowing func endWriting(hasEscaped: Bool) {
+        if hasEscaped, case .exclusiveArray(let variable) = owner {
+            MemoryLedger.countCopy(byteCount: count * MemoryLayout<Element>.stride)
+            unsafe variable.pointee = (0..<count).map {
+                unsafe Element.element(at: base + $0 * MemoryLayout<Element>.stride)
+            }
+        } else if Element.self == Bool.self {
+            let bytes = unsafe UnsafeMutableRawBufferPointer(start: base, count: count)
+            for index in bytes.indices where unsafe bytes[index] > 1 { unsafe bytes[index] = 1 }
+        }
     }
 
     /// The array or the shared memory.
@@ -53,7 +67,7 @@ extension Lent: PythonArgument {
     public var lendOwner: (any Sendable)? {
         switch owner {
         case .array(let array): array
-        case .exclusiveArray(let bits): unsafe ArrayMemory(bits)
+        case .exclusiveArray(let variable): unsafe variable.pointee
         case .storage(let storage): storage
         case .caller: nil
         }
@@ -74,14 +88,16 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
 
     /// Lends an array to be read and written to, in place.
     ///
-    /// If a view escapes, the memory lives as long as the view; the array shares it with Python until the array changes next.
+    /// If a view escapes, the memory is Python's from then on, and the array goes on with a copy of what it held then. Where the
+    /// compiler finds that a "lifetime-dependent value escapes its scope", as with a class's property, lend a local variable or
+    /// an `inout` parameter.
     @inlinable
     @_lifetime(&array)
     public static func lending<E>(_ array: inout [E]) -> Self where Self == Lent<E> {
-        // This makes the memory the array's own. Nobody can use the array while the value lives, so it stays where it is.
+        // This makes the memory the array's own. Nobody can use the array while the value lives, so both stay where they are.
         let base = unsafe array.withUnsafeMutableBufferPointer { UnsafeMutableRawPointer($0.baseAddress) }
-        let owner = unsafe Lent<E>.Owner.exclusiveArray(unsafeBitCast(array, to: UnsafeRawPointer.self))
-        let lent = unsafe Lent<E>(base: base, count: array.count, isReadOnly: false, owner: owner)
+        let variable = unsafe withUnsafeMutablePointer(to: &array) { unsafe $0 }
+        let lent = unsafe Lent<E>(base: base, count: array.count, isReadOnly: false, owner: .exclusiveArray(variable))
         return unsafe _overrideLifetime(lent, mutating: &array)
     }
 
@@ -114,17 +130,28 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
     @unsafe public static func lending<E>(_ memory: UnsafeMutableBufferPointer<E>) -> Self where Self == Lent<E> {
         unsafe Lent(base: memory.baseAddress, count: memory.count, isReadOnly: false, owner: .caller)
     }
-}
 
-/// The heap object that holds an array's elements.
-@safe
-@usableFromInline
-final class ArrayMemory: @unchecked Sendable {
-    private let object: AnyObject
+    /// Lends a span to be read. A write raises in Python.
+    ///
+    /// The compiler keeps the span's memory as it is during the call. It is unsafe all the same: nobody can keep the memory for a
+    /// view that escapes, so its owner must do so until ``PythonEscape/View/lease`` has ended. An array or a ``SharedBuffer`` can be
+    /// lent safely.
+    @inlinable
+    @_lifetime(copy span)
+    @unsafe public static func lending<E>(unsafe span: Span<E>) -> Self where Self == Lent<E> {
+        let base = unsafe span.withUnsafeBufferPointer { unsafe UnsafeMutableRawPointer(mutating: $0.baseAddress) }
+        let lent = unsafe Lent<E>(base: base, count: span.count, isReadOnly: true, owner: .caller)
+        return unsafe _overrideLifetime(lent, copying: span)
+    }
 
-    /// Takes one count more on the object whose address an array consists of.
-    @usableFromInline
-    init(_ bits: UnsafeRawPointer) {
-        object = unsafe Unmanaged<AnyObject>.fromOpaque(bits).takeUnretainedValue()
+    /// Lends a span to be read and written to.
+    ///
+    /// It is unsafe for the reason that lending a `Span` is.
+    @inlinable
+    @_lifetime(&span)
+    @unsafe public static func lending<E>(unsafe span: inout MutableSpan<E>) -> Self where Self == Lent<E> {
+        let base = unsafe span.withUnsafeMutableBufferPointer { UnsafeMutableRawPointer($0.baseAddress) }
+        let lent = unsafe Lent<E>(base: base, count: span.count, isReadOnly: false, owner: .caller)
+        return unsafe _overrideLifetime(lent, mutating: &span)
     }
 }

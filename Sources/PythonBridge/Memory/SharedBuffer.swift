@@ -36,6 +36,19 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
         self.init(storage: storage, byteOffset: 0, count: capacity, isWritableByPython: true)
     }
 
+    /// Zeroed anonymous shared memory for `capacity` elements, aligned to a page, that Python may write to.
+    ///
+    /// Another process can map the same pages by the descriptor that ``withSharedMemoryDescriptor(_:)`` gives. Nobody can change
+    /// its size, so that no process can end another by shortening it. Source: memfd_create(2), with the seals `F_SEAL_SHRINK`,
+    /// `F_SEAL_GROW` and `F_SEAL_SEAL`.
+    /// - Throws: ``PythonError/outOfMemory(byteCount:)``; ``PythonError/invalidBuffer(_:)`` for a negative capacity;
+    ///   ``PythonError/file(path:errno:)`` when the process has no descriptor left.
+    @inlinable
+    public init(sharedMemoryCapacity capacity: Int) throws(PythonError) {
+        let storage = try SharedStorage.allocateAnonymousFile(count: capacity, size: MemoryLayout<Element>.stride)
+        self.init(storage: storage, byteOffset: 0, count: capacity, isWritableByPython: true)
+    }
+
     /// A copy of the elements in shared memory, aligned to 64 bytes: an input, which Python may not write to.
     ///
     /// - Throws: ``PythonError/outOfMemory(byteCount:)``.
@@ -46,6 +59,7 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
         let target = unsafe UnsafeMutableBufferPointer(
             start: storage.base.assumingMemoryBound(to: Element.self), count: count)
         _ = unsafe target.initialize(from: elements)
+        MemoryLedger.countCopy(byteCount: storage.byteCount)
         self.init(storage: storage, byteOffset: 0, count: count, isWritableByPython: false)
     }
 
@@ -57,26 +71,38 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
         self.init(storage: .adopt(array), byteOffset: 0, count: array.count, isWritableByPython: false)
     }
 
-    /// A file's bytes as elements, mapped rather than read: an input, which neither Python nor Swift may write to.
+    /// How a file is mapped.
+    public enum FileAccess: Sendable {
+        /// An input: neither Python nor Swift may write to it.
+        case readOnly
+        /// Python and Swift may write to it, and what they write is in the file.
+        case readWrite
+    }
+
+    /// A file's bytes as elements, mapped rather than read.
     ///
-    /// The mapping lives as long as the buffer and every view of it. A file that another program shortens meanwhile ends the
-    /// process at the next touch of the lost pages (`SIGBUS`), as it would with `numpy.memmap`.
+    /// The mapping lives as long as the buffer and every view of it. A file that another program has shortened is refused when it
+    /// is passed to Python. One that is shortened during a call, or while Swift or a kept view reads it, ends the process at the
+    /// touch of a lost page (`SIGBUS`), as it would with `numpy.memmap`.
     ///
     /// - Parameters:
     ///   - path: The file, in this machine's byte order.
     ///   - byteOffset: Where the elements start, a multiple of their alignment.
     ///   - count: How many there are; as many as the file has when it is nil.
+    ///   - access: Whether the memory may be written to.
     /// - Throws: ``PythonError/file(path:errno:)`` when the file cannot be mapped; ``PythonError/invalidBuffer(_:)`` when the
     ///   elements are misaligned, go past its end, or do not come out even.
     /// - Note: Source: mmap(2).
-    public init(mapping path: String, byteOffset: Int = 0, count: Int? = nil) throws(PythonError) {
-        let storage = try SharedStorage.map(path)
+    public init(
+        mapping path: String, byteOffset: Int = 0, count: Int? = nil, access: FileAccess = .readOnly
+    ) throws(PythonError) {
+        let storage = try SharedStorage.map(path, isWritable: access == .readWrite)
         let bytes = SharedBuffer<UInt8>(
-            storage: storage, byteOffset: 0, count: storage.byteCount, isWritableByPython: false)
+            storage: storage, byteOffset: 0, count: storage.byteCount, isWritableByPython: access == .readWrite)
         try self.init(reinterpreting: bytes, byteOffset: byteOffset, count: count)
     }
 
-    /// Bytes as elements, in the same memory: an input, which Python may not write to.
+    /// Bytes as elements, in the same memory, which Python may write to if it may write to the bytes.
     ///
     /// - Parameters:
     ///   - bytes: The memory.
@@ -103,7 +129,8 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
             throw .invalidBuffer("\(available) bytes hold \(available / size) elements of \(size) bytes, not \(count)")
         }
         self.init(
-            storage: bytes.storage, byteOffset: bytes.byteOffset + byteOffset, count: count, isWritableByPython: false)
+            storage: bytes.storage, byteOffset: bytes.byteOffset + byteOffset, count: count,
+            isWritableByPython: bytes.isWritableByPython)
     }
 
     /// The same memory as an input: Python may not write to it.
@@ -126,6 +153,20 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
     /// - Throws: ``PythonError/invalidBuffer(_:)`` when an element would lie outside the buffer.
     public func strided(from start: Int, by stride: Int, count: Int) throws(PythonError) -> StridedView<Element> {
         try StridedView(of: self, from: start, by: stride, count: count)
+    }
+
+    /// Calls `body` with the descriptor of anonymous shared memory and the byte in it at which the elements start.
+    ///
+    /// The descriptor is the buffer's, valid until `body` returns. It has the sizes of whole pages to map, and no other process
+    /// has it unless it is sent there.
+    /// - Returns: What `body` returns; nil when the memory is of another kind than ``init(sharedMemoryCapacity:)`` makes.
+    /// - Throws: What `body` throws.
+    public func withSharedMemoryDescriptor<R, E>(
+        _ body: (_ descriptor: Int32, _ byteOffset: Int) throws(E) -> R
+    ) throws(E) -> R? {
+        guard let descriptor = storage.sharedMemoryDescriptor else { return nil }
+        defer { extendLifetime(storage) }
+        return try body(descriptor, byteOffset)
     }
 
     @usableFromInline var base: UnsafeMutableRawPointer { unsafe storage.base + byteOffset }
@@ -201,5 +242,22 @@ extension SharedBuffer: PythonConvertible {
         return try unsafe storage.share(
             base: base, count: count, stride: size, itemSize: size, format: Element.formatText,
             isReadOnly: !isWritableByPython)
+    }
+}
+
+extension SharedBuffer: PythonResult {
+    /// The memory of a `SharedBuffer`, or of part of one, that comes back from Python as a `memoryview`: what a
+    /// ``BufferAllocator`` made, or what Swift passed. It is the same memory, and Python may go on holding it.
+    ///
+    /// - Throws: ``PythonError/conversion(expected:found:)`` when it is other memory, or is not one-dimensional, contiguous,
+    ///   aligned and of this element type.
+    public static func read(_ value: borrowing PythonValue) throws(PythonError) -> SharedBuffer {
+        let expected = "a contiguous one-dimensional memoryview of a SharedBuffer of \(Element.self)"
+        let array = try SharedArray<Element>.read(value, expected: expected)
+        guard array.shape.count == 1, array.layout.isRowMajor else {
+            throw .conversion(expected: expected, found: "an array of shape \(array.shape)")
+        }
+        let start = array.count == 0 ? 0 : array.layout.offset
+        return array.buffer.extracting(start..<start + array.count)
     }
 }

@@ -12,6 +12,8 @@ final class SharedStorage: @unchecked Sendable {
         case allocated
         case mapped(length: Int)
         case adopted(any Sendable)
+        /// The descriptor stays open: of a named file, to see whether it still has what is mapped; of shared memory, to hand on.
+        case file(length: Int, descriptor: Int32, path: String?)
     }
 
     /// Where the memory starts; never null, also when it is empty.
@@ -19,6 +21,8 @@ final class SharedStorage: @unchecked Sendable {
     @usableFromInline let byteCount: Int
     /// Whether Swift and Python may write; a read-only mapping would fault, an array's memory is a value.
     @usableFromInline let isMutable: Bool
+    /// Whether the memory is a file's, which another program can shorten.
+    @usableFromInline let canShrink: Bool
     private let origin: Origin
 
     private init(base: UnsafeMutableRawPointer, byteCount: Int, isMutable: Bool, origin: Origin) {
@@ -26,6 +30,7 @@ final class SharedStorage: @unchecked Sendable {
         self.byteCount = byteCount
         self.isMutable = isMutable
         self.origin = origin
+        if case .file(_, _, _?) = origin { canShrink = true } else { canShrink = false }
     }
 
     deinit {
@@ -33,6 +38,9 @@ final class SharedStorage: @unchecked Sendable {
         case .allocated: unsafe free(base)
         case .mapped(let length): unsafe munmap(base, length)
         case .adopted: break
+        case .file(let length, let descriptor, _):
+            if length > 0 { unsafe munmap(base, length) }
+            close(descriptor)
         }
     }
 
@@ -79,25 +87,84 @@ final class SharedStorage: @unchecked Sendable {
             origin: .adopted(array))
     }
 
-    /// A whole file, mapped to be read. Nothing is read until it is touched.
+    /// A whole file, mapped to be read, or to be written to as well. Nothing is read until it is touched.
     ///
     /// - Throws: `PythonError.file` with the reason when it cannot be opened or mapped, or is no regular file.
-    static func map(_ path: String) throws(PythonError) -> SharedStorage {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    static func map(_ path: String, isWritable: Bool) throws(PythonError) -> SharedStorage {
+        let descriptor = unsafe open(path, (isWritable ? O_RDWR : O_RDONLY) | O_CLOEXEC)
         guard descriptor >= 0 else { throw .file(path: path, errno: errno) }
-        defer { close(descriptor) }
+        do throws(PythonError) {
+            var status = stat()
+            guard unsafe fstat(descriptor, &status) == 0 else { throw .file(path: path, errno: errno) }
+            guard status.st_mode & S_IFMT == S_IFREG else {
+                throw .file(path: path, errno: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : ESPIPE)
+            }
+            return try map(descriptor, length: Int(status.st_size), isWritable: isWritable, path: path)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
+    /// Zeroed shared memory without a name, whose size nobody can change. Source: memfd_create(2), fcntl(2) F_ADD_SEALS.
+    @usableFromInline
+    static func allocateAnonymousFile(count: Int, size: Int) throws(PythonError) -> SharedStorage {
+        guard count >= 0 else { throw .invalidBuffer("a capacity of \(count) elements is negative") }
+        let (length, overflow) = count.multipliedReportingOverflow(by: size)
+        guard !overflow else { throw .outOfMemory(byteCount: .max) }
+        let descriptor = cshim_sealed_memory(length)
+        guard descriptor >= 0 else {
+            throw -descriptor == EMFILE || -descriptor == ENFILE
+                ? .file(path: "anonymous shared memory", errno: -descriptor) : .outOfMemory(byteCount: length)
+        }
+        do throws(PythonError) {
+            return try map(descriptor, length: length, isWritable: true, path: nil)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
+    /// Maps a file from its start. Takes over the descriptor, unless it throws.
+    private static func map(
+        _ descriptor: Int32, length: Int, isWritable: Bool, path: String?
+    ) throws(PythonError) -> SharedStorage {
+        var base = unsafe placeholder
+        if length > 0 {
+            let protection = isWritable ? PROT_READ | PROT_WRITE : PROT_READ
+            let mapped = unsafe mmap(nil, length, protection, MAP_SHARED, descriptor, 0)
+            guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
+                throw path.map { .file(path: $0, errno: errno) } ?? .outOfMemory(byteCount: length)
+            }
+            unsafe base = unsafe mapped
+        }
+        return unsafe SharedStorage(
+            base: base, byteCount: length, isMutable: isWritable,
+            origin: .file(length: length, descriptor: descriptor, path: path))
+    }
+
+    /// Whether a mapped file still has all that was mapped; anything else always has.
+    ///
+    /// - Throws: ``PythonError/invalidBuffer(_:)`` when it was shortened: to touch what is lost would end the process.
+    @inlinable
+    func checkFile() throws(PythonError) {
+        if canShrink { try checkLength() }
+    }
+
+    @usableFromInline
+    func checkLength() throws(PythonError) {
+        guard case .file(let length, let descriptor, let path?) = origin else { return }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw .file(path: path, errno: errno) }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw .file(path: path, errno: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : ESPIPE)
+        guard Int(status.st_size) >= length else {
+            throw .invalidBuffer(
+                "'\(path)' was shortened from \(length) to \(status.st_size) bytes while it was mapped")
         }
-        let length = Int(status.st_size)
-        guard length > 0 else {
-            return unsafe SharedStorage(base: placeholder, byteCount: 0, isMutable: false, origin: .adopted(0))
-        }
-        let base = unsafe mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0)
-        guard let base = unsafe base, unsafe base != MAP_FAILED else { throw .file(path: path, errno: errno) }
-        return unsafe SharedStorage(base: base, byteCount: length, isMutable: false, origin: .mapped(length: length))
+    }
+
+    /// The descriptor of anonymous shared memory; nil for any other memory.
+    var sharedMemoryDescriptor: Int32? {
+        if case .file(_, let descriptor, nil) = origin { descriptor } else { nil }
     }
 
     /// An aligned address for what has no bytes: CPython refuses a null buffer.
@@ -115,10 +182,29 @@ extension SharedStorage {
         base: UnsafeMutableRawPointer, count: Int, stride: Int, itemSize: Int, format: UnsafePointer<CChar>,
         isReadOnly: Bool
     ) throws(PythonError) -> PythonValue {
+        try checkFile()
         let owner = unsafe Unmanaged.passRetained(self).toOpaque()
-        let view = unsafe cshim_share(base, count, stride, itemSize, format, isReadOnly, owner) { owner in
-            unsafe Unmanaged<SharedStorage>.fromOpaque(owner).release()
+        let view = unsafe cshim_share(base, count, stride, itemSize, format, isReadOnly, owner, releaseStorage)
+        return unsafe try PythonValue(created: view)
+    }
+
+    /// The same for an array of any number of dimensions, whose layout counts from `byteOffset` on and is within this memory.
+    func share<Element: BufferElement>(
+        _ layout: ArrayLayout, of type: Element.Type, from byteOffset: Int, isReadOnly: Bool
+    ) throws(PythonError) -> PythonValue {
+        try checkFile()
+        let size = MemoryLayout<Element>.stride
+        let first = unsafe base + byteOffset + (layout.count == 0 ? 0 : layout.offset * size)
+        let owner = unsafe Unmanaged.passRetained(self).toOpaque()
+        let view = unsafe layout.withExtents(elementSize: size) { extents in
+            unsafe cshim_share_array(
+                first, Int32(layout.shape.count), extents, size, Element.formatText, isReadOnly, owner, releaseStorage)
         }
         return unsafe try PythonValue(created: view)
     }
+}
+
+/// Gives up an exporter's count on its storage.
+private let releaseStorage: @convention(c) (UnsafeMutableRawPointer) -> Void = { owner in
+    unsafe Unmanaged<SharedStorage>.fromOpaque(owner).release()
 }

@@ -1,0 +1,84 @@
+internal import CShim
+
+/// Passed to a Python function, it lets Python ask for Swift memory while it runs, exactly as much as it needs.
+///
+/// ```python
+/// def squares(samples, allocate):
+///     result = allocate(len(samples))    # or a tuple, for more dimensions
+///     np.square(samples, out=np.asarray(result))
+///     return result
+/// ```
+/// ```swift
+/// let result: SharedBuffer<Double> = try squares(.lending(samples), BufferAllocator<Double>())
+/// ```
+///
+/// In Python it is a function of one argument, a length or a tuple of lengths, that returns a writable `memoryview` of zeroed
+/// memory, aligned to 64 bytes. The memory belongs to both sides, like any ``SharedBuffer``: whoever holds it last gives it
+/// back. Returned to Swift it is read as a ``SharedBuffer`` or a ``SharedArray``, without a copy. It raises `TypeError` and
+/// `ValueError` for what is no length, and `MemoryError`.
+public struct BufferAllocator<Element: BufferElement>: PythonConvertible, Sendable {
+    /// An allocator. It has no state.
+    public init() {}
+
+    /// The Python function.
+    public func pythonValue() throws(PythonError) -> PythonValue {
+        let context = unsafe Unmanaged.passRetained(AllocatorContext(Self.self)).toOpaque()
+        let function = unsafe cshim_function(
+            context,
+            { context, arguments, count in
+                let context = unsafe Unmanaged<AllocatorContext>.fromOpaque(context).takeUnretainedValue()
+                do throws(PythonError) {
+                    return try unsafe context.allocate(arguments: UnsafeBufferPointer(start: arguments, count: count))
+                } catch {
+                    error.raise()
+                    return nil
+                }
+            },
+            { context in unsafe Unmanaged<AllocatorContext>.fromOpaque(context).release() })
+        return unsafe try PythonValue(created: function)
+    }
+}
+
+/// What the Python function holds: the element type.
+private final class AllocatorContext: Sendable {
+    private let allocate: @Sendable ([Int]) throws(PythonError) -> PythonValue
+
+    init<Element: BufferElement>(_ type: BufferAllocator<Element>.Type) {
+        allocate = { shape throws(PythonError) in
+            let array = try SharedArray<Element>(shape: shape)
+            cshim_ledger_add(.CSHIM_BYTES_ON_DEMAND, Int64(array.count * MemoryLayout<Element>.stride))
+            return try array.pythonValue()
+        }
+    }
+
+    func allocate(arguments: UnsafeBufferPointer<OpaquePointer>) throws(PythonError) -> OpaquePointer {
+        guard arguments.count == 1 else {
+            throw .conversion(expected: "one argument, a length or a tuple of lengths", found: "\(arguments.count)")
+        }
+        let argument = unsafe PythonValue(taking: cshim_retain(arguments[0]))
+        let value = try allocate(try Self.shape(of: argument))
+        return unsafe value.take()
+    }
+
+    private static func shape(of argument: borrowing PythonValue) throws(PythonError) -> [Int] {
+        do throws(PythonError) {
+            return [try Int.read(argument)]
+        } catch .conversion {
+            return try [Int].read(argument)
+        }
+    }
+}
+
+extension PythonError {
+    /// Raises this error in Python, as the nearest of Python's own exceptions. The thread is attached.
+    func raise() {
+        let kind: cshim_exception_kind =
+            switch self {
+            case .outOfMemory: .CSHIM_MEMORY_ERROR
+            case .invalidBuffer: .CSHIM_VALUE_ERROR
+            case .conversion: .CSHIM_TYPE_ERROR
+            default: .CSHIM_RUNTIME_ERROR
+            }
+        unsafe cshim_raise(kind, description)
+    }
+}
