@@ -78,8 +78,8 @@ $(VENV)/ready-to-run: pyoutliers/pyproject.toml
 $(VENV)/bin/python:
 	'$(linked_python)' -m venv $(VENV)
 
-$(VENV)/ready-to-test: $(VENV)/ready-to-run
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check pytest scipy
+$(VENV)/ready-to-test: $(VENV)/ready-to-run Makefile
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check pytest scipy pyarrow polars
 	@touch $@
 
 $(VENV)/ready-to-lint: $(VENV)/ready-to-run Makefile

@@ -95,10 +95,17 @@ static void exporter_dealloc(PyObject *object) {
 }
 
 bool cshim_exporter_type_start(void) {
+    static PyMethodDef methods[] = {
+        {"__dlpack__", (PyCFunction)(void (*)(void))exporter_dlpack, METH_VARARGS | METH_KEYWORDS, NULL},
+        {"__dlpack_device__", exporter_dlpack_device, METH_NOARGS, NULL},
+        {"__arrow_c_array__", (PyCFunction)(void (*)(void))exporter_arrow_array, METH_VARARGS | METH_KEYWORDS, NULL},
+        {NULL, NULL, 0, NULL},
+    };
     static PyType_Slot slots[] = {
         {Py_bf_getbuffer, exporter_get_buffer},
         {Py_bf_releasebuffer, exporter_release_buffer},
         {Py_tp_dealloc, exporter_dealloc},
+        {Py_tp_methods, methods},
         {Py_tp_doc, "Memory that a Swift program shares or lends."},
         {0, NULL},
     };

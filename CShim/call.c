@@ -32,6 +32,8 @@ cshim_object *cshim_attribute(cshim_object *object, cshim_object *name) {
     return handle(PyObject_GetAttr(py(object), py(name)));
 }
 
+bool cshim_has_attribute(cshim_object *object, const char *name) { return PyObject_HasAttrString(py(object), name); }
+
 bool cshim_is_callable(cshim_object *object) { return PyCallable_Check(py(object)); }
 
 const char *cshim_type_name(cshim_object *object) { return Py_TYPE(py(object))->tp_name; }

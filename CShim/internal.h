@@ -46,6 +46,11 @@ static inline Py_ssize_t *strides_of(const cshim_exporter *exporter) {
 /// Returns false, with BufferError raised, when the exporter's lend is over.
 bool exporter_is_open(cshim_exporter *exporter);
 
+// The exporter's methods. `__dlpack__`, `__dlpack_device__` and `__arrow_c_array__` of Python.
+PyObject *exporter_dlpack(PyObject *object, PyObject *arguments, PyObject *keywords);
+PyObject *exporter_dlpack_device(PyObject *object, PyObject *unused);
+PyObject *exporter_arrow_array(PyObject *object, PyObject *arguments, PyObject *keywords);
+
 /// What every handle of a view starts with: how to give it up.
 typedef struct cshim_view_handle {
     void (*release)(struct cshim_view_handle *handle);

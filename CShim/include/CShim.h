@@ -139,6 +139,13 @@ typedef struct {
 /// Takes a view by the buffer protocol (PyBUF_RECORDS_RO). Returns false on failure.
 bool cshim_view_acquire(cshim_object *object, cshim_view *view);
 
+/// Takes a view by DLPack (`__dlpack__`), version 1 or before. Returns false on failure.
+bool cshim_view_acquire_dlpack(cshim_object *object, cshim_view *view);
+
+/// Takes a view by the Arrow C data interface (`__arrow_c_array__`, else an `__arrow_c_stream__` of one array). Returns
+/// false on failure.
+bool cshim_view_acquire_arrow(cshim_object *object, cshim_view *view);
+
 /// Gives a view up.
 void cshim_view_release(void *view);
 
@@ -155,6 +162,9 @@ bool cshim_add_search_path(const char *path);
 
 /// New reference to an attribute. `name` is a str.
 cshim_object *_Nullable cshim_attribute(cshim_object *object, cshim_object *name);
+
+/// Whether the object has an attribute of that name.
+bool cshim_has_attribute(cshim_object *object, const char *name);
 
 bool cshim_is_callable(cshim_object *object);
 

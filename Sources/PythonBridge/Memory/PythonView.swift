@@ -14,9 +14,18 @@ final class PythonView: @unchecked Sendable {
     ///   has but does not give it.
     init(of value: borrowing PythonValue, expected: @autoclosure () -> String) throws(PythonError) {
         var view = unsafe cshim_view()
-        guard unsafe cshim_view_acquire(value.handle, &view) else {
-            _ = PythonException.take()  // a TypeError: not an exporter
-            throw .conversion(expected: expected(), found: value.typeName)
+        if unsafe !cshim_view_acquire(value.handle, &view) {
+            let refusal = PythonException.take()  // a TypeError where there is no buffer protocol
+            if unsafe cshim_has_attribute(value.handle, "__dlpack__") {
+                guard unsafe cshim_view_acquire_dlpack(value.handle, &view) else { throw .raised() }
+            } else if unsafe cshim_has_attribute(value.handle, "__arrow_c_array__")
+                || cshim_has_attribute(value.handle, "__arrow_c_stream__")
+            {
+                guard unsafe cshim_view_acquire_arrow(value.handle, &view) else { throw .raised() }
+            } else {
+                guard refusal.type == "TypeError" else { throw .exception(refusal) }
+                throw .conversion(expected: expected(), found: value.typeName)
+            }
         }
         unsafe self.view = unsafe view
         interpreter = cshim_running()
