@@ -291,10 +291,6 @@ bool cshim_view_acquire(cshim_object *object, cshim_view *result) {
         PyMem_RawFree(view);
         return false;
     }
-    // The exporter is behind a memoryview; an array has a memoryview, or another array, for its base.
-    bool is_ours = buffer->obj != NULL && Py_TYPE(buffer->obj) == exporter_type;
-    cshim_exporter *exporter = is_ours ? (cshim_exporter *)buffer->obj : NULL;
-    bool is_shared = is_ours && !atomic_load_explicit(&exporter->has_ended, memory_order_acquire);
     *result = (cshim_view){
         .view = view,
         .base = buffer->buf,
@@ -304,9 +300,32 @@ bool cshim_view_acquire(cshim_object *object, cshim_view *result) {
         .strides = buffer->strides,
         .format = buffer->format,
         .is_read_only = buffer->readonly,
-        .owner = is_shared ? exporter->owner : NULL,
     };
     return true;
+}
+
+/// The exporter that a memoryview, or an array made from one, holds: borrowed, or null.
+static cshim_exporter *exporter_behind(PyObject *object) {
+    enum { longest_chain = 64 };
+    Py_INCREF(object);
+    for (int i = 0; i < longest_chain && object != NULL && !PyMemoryView_Check(object); i += 1) {
+        // An array has another array, or a memoryview, for its base.
+        PyObject *base = PyObject_GetAttrString(object, "base");
+        PyErr_Clear();
+        Py_DECREF(object);
+        object = base;
+    }
+    bool is_view = object != NULL && PyMemoryView_Check(object);
+    PyObject *exporter = is_view ? PyMemoryView_GET_BUFFER(object)->obj : NULL;
+    bool is_ours = exporter != NULL && Py_TYPE(exporter) == exporter_type;
+    Py_XDECREF(object); // whoever it was taken from holds it
+    return is_ours ? (cshim_exporter *)exporter : NULL;
+}
+
+void *cshim_owner_of(cshim_object *object) {
+    cshim_exporter *exporter = exporter_behind(py(object));
+    bool is_shared = exporter != NULL && !atomic_load_explicit(&exporter->has_ended, memory_order_acquire);
+    return is_shared ? exporter->owner : NULL;
 }
 
 void cshim_view_release(void *view) {

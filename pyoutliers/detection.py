@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,12 +11,15 @@ from ._arguments import indices_array, omits_nan, samples_array, sequence_array,
 from ._moments import BLOCK, centre_block, moments_of, scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any, TypeVar
 
     import numpy.typing as npt
 
     from ._arguments import AnyBuffer
+
+    Block = tuple[int, npt.NDArray[np.intp]]
+    IndexBuffer = TypeVar("IndexBuffer", bound=AnyBuffer)
 
 
 def detect(
@@ -48,12 +52,10 @@ def detect(
     See Also
     --------
     detect_into : The same between two buffers, with nothing allocated for the result.
+    detect_allocating : The same with the result in memory that is asked for.
     """
-    samples = sequence_array(data)
-    # There cannot be more results than samples, and pages that are never written cost nothing.
-    indices = np.empty(samples.size, np.int64)
-    found = detect_into(samples, indices, threshold=threshold, nan=nan)
-    return [int(index) for index in indices[:found].tolist()]
+    found = detect_allocating(sequence_array(data), _empty_indices, threshold=threshold, nan=nan)
+    return [int(index) for index in found.tolist()]
 
 
 def detect_into(
@@ -96,28 +98,83 @@ def detect_into(
     """
     source = samples_array(samples)
     target = indices_array(indices, source)
-    threshold = threshold_value(threshold)
-    omit = omits_nan(nan)
+    threshold, omit = threshold_value(threshold), omits_nan(nan)
     # Overflow has a defined result here; it must neither print a warning nor raise.
     with np.errstate(all="ignore"):
-        mean, deviation, count = moments_of(source, omit)
-        if not count:
-            return 0
-        found = _write_outliers(source, target, mean, threshold * deviation, count < source.size)
+        found = _write(_outliers(source, *_limits(source, threshold, omit)), target)
     if found > target.size:
         raise ValueError(f"indices is too small: {found} needed, it holds {target.size}")
     return found
 
 
-def _write_outliers(
-    samples: npt.NDArray[Any],
-    indices: npt.NDArray[np.int64],
-    mean: float,
-    limit: float,
-    some_omitted: bool,
-) -> int:
-    """Write what fits; return how many there are, which may be more."""
-    found, room = 0, indices.size
+def detect_allocating(
+    samples: AnyBuffer,
+    allocate: Callable[[int], IndexBuffer],
+    *,
+    threshold: float = 2.0,
+    nan: str = "raise",
+) -> IndexBuffer:
+    """Write the indices of the outliers into memory that is asked for when their number is known.
+
+    Parameters
+    ----------
+    samples : buffer
+        As for `detect_into`.
+    allocate : callable
+        Called once with the number of outliers. Returns a writable buffer of that many int64,
+        one-dimensional and other memory than `samples`.
+    threshold : float
+        An outlier is further than this many standard deviations from the mean, on either side.
+    nan : {"raise", "omit"}
+        Whether NaN and infinity are errors or left out of the moments and of the result.
+
+    Returns
+    -------
+    buffer
+        What `allocate` returned, holding the indices, ascending.
+
+    Raises
+    ------
+    TypeError
+        As `detect_into`, and if `allocate` returns no buffer of int64.
+    ValueError
+        As `detect_into`, and if `allocate` returns a buffer of another size.
+
+    Notes
+    -----
+    Beyond the two buffers memory is constant: about 150 KiB for each thread. More than 8192
+    outliers are searched for twice, once to count them and once to write them.
+    """
+    source = samples_array(samples)
+    threshold, omit = threshold_value(threshold), omits_nan(nan)
+    with np.errstate(all="ignore"):
+        limits = _limits(source, threshold, omit)
+        count, blocks = _count(_outliers(source, *limits))
+    buffer = allocate(count)
+    target = indices_array(buffer, source)
+    if target.size != count:
+        raise ValueError(f"allocate({count}) returned a buffer of {target.size}")
+    with np.errstate(all="ignore"):
+        _write(_outliers(source, *limits) if blocks is None else blocks, target)
+    return buffer
+
+
+def _empty_indices(count: int) -> npt.NDArray[np.int64]:
+    return np.empty(count, np.int64)
+
+
+def _limits(samples: npt.NDArray[Any], threshold: float, omit: bool) -> tuple[float, float, bool]:
+    """Return the mean, how far from it samples may lie, and whether some are not finite."""
+    mean, deviation, count = moments_of(samples, omit)
+    # No sample is further than infinity from anywhere.
+    limit = threshold * deviation if count else math.inf
+    return mean, limit, count < samples.size
+
+
+def _outliers(
+    samples: npt.NDArray[Any], mean: float, limit: float, some_omitted: bool
+) -> Iterator[Block]:
+    """Yield where each block starts, and the positions of the outliers in it."""
     values, mask = scratch.values, scratch.mask
     for start in range(0, samples.size, BLOCK):
         block = samples[start : start + BLOCK]
@@ -128,7 +185,24 @@ def _write_outliers(
         if some_omitted:
             # NaN compares false by itself, infinity does not.
             outlying &= np.isfinite(block)
-        local = outlying.nonzero()[0]
+        yield start, outlying.nonzero()[0]
+
+
+def _count(blocks: Iterable[Block]) -> tuple[int, list[Block] | None]:
+    """Count the outliers, and keep them if they are no more than a block."""
+    count = 0
+    kept = []
+    for start, local in blocks:
+        count += local.size
+        if count <= BLOCK:
+            kept.append((start, local))
+    return count, kept if count <= BLOCK else None
+
+
+def _write(blocks: Iterable[Block], indices: npt.NDArray[np.int64]) -> int:
+    """Write what fits; return how many there are, which may be more."""
+    found, room = 0, indices.size
+    for start, local in blocks:
         end = found + local.size
         if found < end <= room:
             np.add(local, start, indices[found:end])

@@ -133,11 +133,14 @@ typedef struct {
     const ptrdiff_t *_Nullable strides; ///< in bytes; null when there are no dimensions
     const char *_Nullable format;       ///< null stands for "B"
     bool is_read_only;
-    void *_Nullable owner; ///< borrowed: what was given to cshim_share, if this is a memoryview of such memory
 } cshim_view;
 
 /// Takes a view by the buffer protocol (PyBUF_RECORDS_RO). Returns false on failure.
 bool cshim_view_acquire(cshim_object *object, cshim_view *view);
+
+/// What was given to cshim_share, if the object is a memoryview of such memory, or an array made from one: borrowed
+/// from the object, or null.
+void *_Nullable cshim_owner_of(cshim_object *object);
 
 /// Takes a view by DLPack (`__dlpack__`), version 1 or before. Returns false on failure.
 bool cshim_view_acquire_dlpack(cshim_object *object, cshim_view *view);

@@ -29,12 +29,4 @@ public struct DetectionOptions: Sendable, Hashable {
 
     /// Two standard deviations; NaN and infinity are errors.
     public static let standard = DetectionOptions()
-
-    /// More outliers than `count` samples can have.
-    ///
-    /// Source: Chebyshev's inequality: fewer than n/k² samples are further than k standard deviations from the mean.
-    func capacity(for count: Int) -> Int {
-        let bound = Double(count) / (threshold * threshold)
-        return bound < Double(count) ? Int(bound) + 1 : count
-    }
 }

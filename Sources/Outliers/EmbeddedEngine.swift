@@ -1,10 +1,10 @@
 public import PythonBridge
 
-/// numpy in this process, on Swift's memory: `pyoutliers.detect_into`. Nothing is copied in either direction.
+/// numpy in this process, on Swift's memory: `pyoutliers.detect_allocating`. Nothing is copied in either direction.
 ///
 /// A crash in Python or in an extension ends the process.
 public struct EmbeddedEngine: OutlierEngine {
-    private let detectInto: PythonFunction
+    private let detect: PythonFunction
     private let moments: PythonFunction
 
     /// Looks the functions up.
@@ -12,47 +12,26 @@ public struct EmbeddedEngine: OutlierEngine {
     /// - Throws: ``OutlierError/python(_:)`` when `pyoutliers`, or numpy, cannot be imported.
     public init(python: PythonInterpreter) throws(OutlierError) {
         do throws(PythonError) {
-            detectInto = try python.function("detect_into", in: "pyoutliers")
+            detect = try python.function("detect_allocating", in: "pyoutliers")
             moments = try python.function("moments", in: "pyoutliers")
         } catch {
             throw .python(error)
         }
     }
 
-    /// Finds the outliers; the indices are written by Python into the memory that is returned.
+    /// Finds the outliers; Python asks Swift for the memory of the indices, exactly as much as they need.
     ///
     /// - Throws: ``OutlierError``.
     public func outliers<Element: SampleElement>(
         in samples: StridedView<Element>, options: DetectionOptions
     ) throws(OutlierError) -> SharedBuffer<Int> {
         try rethrowing(samples, options) { () throws(PythonError) in
-            let capacity = options.capacity(for: samples.count)
-            do throws(PythonError) {
-                return try outliers(in: samples, options: options, capacity: capacity)
-            } catch {
-                // Where the deviations' squares underflow, Chebyshev's bound does not hold. Reserved memory is free.
-                guard case .exception(let exception) = error, exception.message.hasPrefix("indices is too small"),
-                    capacity < samples.count
-                else { throw error }
-                return try outliers(in: samples, options: options, capacity: samples.count)
-            }
+            let indices: SharedBuffer<Int> =
+                options == .standard
+                ? try detect(samples, BufferAllocator<Int>())
+                : try detect(samples, BufferAllocator<Int>(), keywords: options.keywords)
+            return indices.readOnly
         }
-    }
-
-    private func outliers<Element: SampleElement>(
-        in samples: StridedView<Element>, options: DetectionOptions, capacity: Int
-    ) throws(PythonError) -> SharedBuffer<Int> {
-        let indices = try SharedBuffer<Int>(capacity: capacity)
-        let found: Int
-        if options == .standard {
-            found = try detectInto(samples, indices)
-        } else {
-            found = try detectInto(samples, indices, keywords: options.keywords)
-        }
-        guard (0...capacity).contains(found) else {
-            throw .conversion(expected: "a count from 0 to \(capacity)", found: "\(found)")
-        }
-        return indices.extracting(0..<found).readOnly
     }
 
     /// The mean and the standard deviation.

@@ -44,11 +44,6 @@ final class PythonView: @unchecked Sendable {
 
     var isReadOnly: Bool { unsafe view.is_read_only }
 
-    /// The storage that this is a view of, if Swift shares it.
-    var sharedStorage: SharedStorage? {
-        unsafe view.owner.map { unsafe Unmanaged<SharedStorage>.fromOpaque($0).takeUnretainedValue() }
-    }
-
     /// Where the elements lie, counted from `base`.
     ///
     /// - Throws: ``PythonError/conversion(expected:found:)`` unless the memory is aligned and holds elements of this type in this

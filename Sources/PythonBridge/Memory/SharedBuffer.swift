@@ -246,13 +246,13 @@ extension SharedBuffer: PythonConvertible {
 }
 
 extension SharedBuffer: PythonResult {
-    /// The memory of a `SharedBuffer`, or of part of one, that comes back from Python as a `memoryview`: what a
-    /// ``BufferAllocator`` made, or what Swift passed. It is the same memory, and Python may go on holding it.
+    /// The memory of a `SharedBuffer`, or of part of one, that comes back from Python as a `memoryview` or as an array made from
+    /// one: what a ``BufferAllocator`` made, or what Swift passed. It is the same memory, and Python may go on holding it.
     ///
     /// - Throws: ``PythonError/conversion(expected:found:)`` when it is other memory, or is not one-dimensional, contiguous,
     ///   aligned and of this element type.
     public static func read(_ value: borrowing PythonValue) throws(PythonError) -> SharedBuffer {
-        let expected = "a contiguous one-dimensional memoryview of a SharedBuffer of \(Element.self)"
+        let expected = "a contiguous one-dimensional view of a SharedBuffer of \(Element.self)"
         let array = try SharedArray<Element>.read(value, expected: expected)
         guard array.shape.count == 1, array.layout.isRowMajor else {
             throw .conversion(expected: expected, found: "an array of shape \(array.shape)")

@@ -204,6 +204,13 @@ extension SharedStorage {
     }
 }
 
+extension SharedStorage {
+    /// The storage behind a memoryview, or behind an array made from one; nil for memory that Swift does not share.
+    static func shared(as value: borrowing PythonValue) -> SharedStorage? {
+        unsafe cshim_owner_of(value.handle).map { unsafe Unmanaged<SharedStorage>.fromOpaque($0).takeUnretainedValue() }
+    }
+}
+
 /// Gives up an exporter's count on its storage.
 private let releaseStorage: @convention(c) (UnsafeMutableRawPointer) -> Void = { owner in
     unsafe Unmanaged<SharedStorage>.fromOpaque(owner).release()
