@@ -1,7 +1,10 @@
 """Calls that should leave nothing behind."""
 
+import ctypes
 import gc
 import sys
+
+import numpy as np
 
 kept: list = []
 
@@ -24,6 +27,40 @@ def keep_for_now(first, second) -> None:
 
 def drop() -> None:
     kept.clear()
+
+
+def ones(count: int, allocate):
+    result = allocate(count)
+    for index in range(count):
+        result[index] = 1
+    return result
+
+
+def new_array(count: int):
+    return np.ones(count)
+
+
+class MallocInformation(ctypes.Structure):
+    """`struct mallinfo2` of glibc."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    ]
+
+
+def allocated_bytes() -> int:
+    """How many bytes malloc has handed out; a sanitizer's own malloc counts for itself."""
+    gc.collect()
+    library = ctypes.CDLL(None)
+    try:
+        count = library.__sanitizer_get_current_allocated_bytes
+    except AttributeError:
+        library.mallinfo2.restype = MallocInformation
+        information = library.mallinfo2()
+        return information.uordblks + information.hblkhd
+    count.restype = ctypes.c_size_t
+    return count()
 
 
 class Probe:

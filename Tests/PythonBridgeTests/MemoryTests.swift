@@ -4,7 +4,8 @@ import Testing
 
 /// Nothing leaks, each test in a process of its own, in which nothing else allocates.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct MemoryTests {
-    /// Runs `body` to warm up, then `count` times, and expects Python's blocks and this process's memory to stay.
+    /// Runs `body` to warm up, then `count` times, and expects Python's blocks, this process's memory and its descriptors to stay,
+    /// and no exporter to be left.
     ///
     /// What Python keeps once, whatever the number of calls (caches of names and source lines), is well below `blocks`.
     static func expectFlat(_ count: Int, blocks tolerance: Int = 50, _ body: (PythonInterpreter) throws -> Void) throws
@@ -15,13 +16,17 @@ import Testing
         let blocks: Int = try settle()
         // Free heap goes back to the system first: what is left then is a leak, not what an allocator retains.
         trimHeap()
-        let resident = residentBytes()
+        let (resident, descriptors, ledger) = (residentBytes(), openDescriptors(), MemoryLedger.total)
         for _ in 0..<count { try body(python) }
         let newBlocks = (try settle() as Int) - blocks
         trimHeap()
         let newBytes = residentBytes() - resident
         #expect(newBlocks < tolerance)
         #expect(newBytes <= residentTolerance)
+        #expect(openDescriptors() == descriptors)
+        let change = MemoryLedger.total - ledger
+        #expect(change.exportersAlive == 0)
+        #expect(change.viewsOpen == 0)
     }
 
     /// Gives free heap back to the system. Source: malloc_trim(3), which the module Glibc leaves out.
@@ -44,6 +49,71 @@ import Testing
                 let _: Int = try count(.lending(samples), .lending(&indices))
             }
             #expect(indices == [3, 0])
+        }
+    }
+
+    @Test func `a million results in memory that Python asked for leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let ones = try TestPython.fixture("ones", in: "leaks")
+            let ledger = MemoryLedger.total
+            try Self.expectFlat(1_000_000) { _ in
+                let result: SharedBuffer<Int> = try ones(3, BufferAllocator<Int>())
+                guard result.count == 3, result[2] == 1 else { fatalError("\(Array(result))") }
+            }
+            #expect((MemoryLedger.total - ledger).bytesOnDemand == 1_100_000 * 24)
+        }
+    }
+
+    @Test func `a million views of arrays that Python made leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let array = try TestPython.fixture("new_array", in: "leaks")
+            try Self.expectFlat(1_000_000) { _ in
+                let result: PythonBuffer<Double> = try array(3)
+                guard result.count == 3, result[2] == 1 else { fatalError("\(Array(result))") }
+            }
+        }
+    }
+
+    @Test func `a million shared buffers leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let count = try TestPython.fixture("first_of", in: "leaks")
+            let samples = try SharedBuffer<Double>(contentsOf: [1, 2, 3])
+            let indices = try SharedBuffer<Int>(capacity: 2)
+            try Self.expectFlat(1_000_000) { _ in
+                let _: Int = try count(samples, indices)
+            }
+        }
+    }
+
+    @Test func `escapes are freed to the byte when Python drops them`() async {
+        await #expect(processExitsWith: .success) {
+            let keep = try TestPython.fixture("keep_for_now", in: "leaks")
+            let drop = try TestPython.fixture("drop", in: "leaks")
+            let allocated = try TestPython.fixture("allocated_bytes", in: "leaks")
+            let size = 50_000
+            func escape() throws {
+                _ = thrown {
+                    try keep(.lending([UInt8](repeating: 1, count: size)), .lending(try SharedBuffer<Int>(capacity: 1)))
+                }
+                var array = [Double](repeating: 1, count: size)
+                _ = thrown { try keep(.lending(&array), .lending(try SharedBuffer<UInt8>(sharedMemoryCapacity: size))) }
+            }
+            try escape()
+            try drop()
+            let before: Int = try allocated()
+            let ledger = MemoryLedger.total
+            let count = 20
+            for _ in 0..<count { try escape() }
+            let change = MemoryLedger.total - ledger
+            #expect(change.escapes == 4 * count)
+            #expect(change.exportersAlive == 4 * count)
+            let kept: Int = try allocated()
+            #expect(kept - before >= count * (size + 8 * size))
+            try drop()
+            let after: Int = try allocated()
+            // malloc counts what it could not split off with what it gave; the smallest of the memory lent is far more.
+            #expect(abs(after - before) < 4096)
+            #expect((MemoryLedger.total - ledger).exportersAlive == 0)
         }
     }
 

@@ -182,6 +182,15 @@ func residentBytes() -> Int {
     return (Int(fields[1]) ?? 0) * 4096
 }
 
+/// How many descriptors this process has open.
+func openDescriptors() -> Int {
+    guard let folder = unsafe opendir("/proc/self/fd") else { preconditionFailure("no /proc") }
+    defer { unsafe closedir(folder) }
+    var count = 0
+    while unsafe readdir(folder) != nil { count += 1 }
+    return count
+}
+
 /// What threads run, and what came of it.
 @safe
 private final class Work: @unchecked Sendable {
