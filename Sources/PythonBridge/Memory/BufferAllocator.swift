@@ -41,31 +41,35 @@ public struct BufferAllocator<Element: BufferElement>: PythonConvertible, Sendab
 
 /// What the Python function holds: the element type.
 private final class AllocatorContext: Sendable {
-    private let allocate: @Sendable ([Int]) throws(PythonError) -> PythonValue
+    private let allocate: @Sendable (borrowing PythonValue) throws(PythonError) -> PythonValue
 
     init<Element: BufferElement>(_ type: BufferAllocator<Element>.Type) {
-        allocate = { shape throws(PythonError) in
-            let array = try SharedArray<Element>(shape: shape)
-            cshim_ledger_add(.CSHIM_BYTES_ON_DEMAND, Int64(array.count * MemoryLayout<Element>.stride))
-            return try array.pythonValue()
+        allocate = { argument throws(PythonError) in
+            let length: Int
+            do throws(PythonError) {
+                length = try Int.read(argument)
+            } catch .conversion {
+                let array = try SharedArray<Element>(shape: try [Int].read(argument))
+                return try Self.count(array.buffer, as: array)
+            }
+            let buffer = try SharedBuffer<Element>(capacity: length)
+            return try Self.count(buffer, as: buffer)
         }
+    }
+
+    private static func count<Element: BufferElement>(
+        _ buffer: SharedBuffer<Element>, as memory: some PythonConvertible
+    ) throws(PythonError) -> PythonValue {
+        cshim_ledger_add(.CSHIM_BYTES_ON_DEMAND, Int64(buffer.count * MemoryLayout<Element>.stride))
+        return try memory.pythonValue()
     }
 
     func allocate(arguments: UnsafeBufferPointer<OpaquePointer>) throws(PythonError) -> OpaquePointer {
         guard arguments.count == 1 else {
             throw .conversion(expected: "one argument, a length or a tuple of lengths", found: "\(arguments.count)")
         }
-        let argument = unsafe PythonValue(taking: cshim_retain(arguments[0]))
-        let value = try allocate(try Self.shape(of: argument))
+        let value = try allocate(unsafe PythonValue(taking: cshim_retain(arguments[0])))
         return unsafe value.take()
-    }
-
-    private static func shape(of argument: borrowing PythonValue) throws(PythonError) -> [Int] {
-        do throws(PythonError) {
-            return [try Int.read(argument)]
-        } catch .conversion {
-            return try [Int].read(argument)
-        }
     }
 }
 

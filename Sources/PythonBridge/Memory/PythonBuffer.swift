@@ -63,14 +63,9 @@ extension PythonBuffer: PythonResult {
     /// - Throws: ``PythonError/conversion(expected:found:)`` unless it is one-dimensional, contiguous, aligned and of this element
     ///   type in this machine's byte order.
     public static func read(_ value: borrowing PythonValue) throws(PythonError) -> Self {
-        let expected = "a contiguous one-dimensional buffer of \(Element.self)"
         let view = try PythonView(of: value, expected: "a buffer of \(Element.self)")
-        let shape = view.shape
-        guard shape.count == 1 else { throw .conversion(expected: expected, found: "\(shape.count) dimensions") }
-        let layout = try view.layout(of: Element.self, expected: expected)
-        guard layout.isRowMajor else {
-            throw .conversion(expected: expected, found: "a stride of \(view.byteStrides[0]) bytes")
-        }
-        return Self(view: view, count: layout.count)
+        let count = try view.contiguousCount(
+            of: Element.self, expected: "a contiguous one-dimensional buffer of \(Element.self)")
+        return Self(view: view, count: count)
     }
 }

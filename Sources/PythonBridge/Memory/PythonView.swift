@@ -1,4 +1,5 @@
 internal import CShim
+internal import Glibc
 
 /// A view of memory that Python holds: what the memory is, and the hold on it.
 ///
@@ -56,15 +57,45 @@ final class PythonView: @unchecked Sendable {
         return try ArrayLayout(shape: shape, strides: byteStrides.map { $0 / size })
     }
 
+    /// How many elements there are, one after the other from `base` on.
+    ///
+    /// - Throws: ``PythonError/conversion(expected:found:)`` unless ``layout(of:expected:)`` has one dimension and is contiguous.
+    func contiguousCount<Element: BufferElement>(
+        of type: Element.Type, expected: @autoclosure () -> String
+    ) throws(PythonError) -> Int {
+        guard unsafe view.dimensions == 1, let shape = unsafe view.shape, let strides = unsafe view.strides else {
+            throw unsafe .conversion(expected: expected(), found: "\(view.dimensions) dimensions")
+        }
+        if let difference = difference(from: type) { throw .conversion(expected: expected(), found: difference) }
+        let (count, stride) = unsafe (shape[0], strides[0])
+        guard count <= 1 || stride == MemoryLayout<Element>.stride else {
+            throw .conversion(expected: expected(), found: "a stride of \(stride) bytes")
+        }
+        return count
+    }
+
+    /// What keeps the memory from being read as elements of this type where it is.
     private func difference<Element: BufferElement>(from type: Element.Type) -> String? {
-        let format = unsafe view.format.map { unsafe String(cString: $0) } ?? "B"
-        if let difference = BufferFormat(format).difference(from: type) { return difference }
-        if shape.contains(0) { return nil }
+        // Nearly always both formats are the same text.
+        let format = unsafe view.format
+        if unsafe format.map({ unsafe strcmp($0, Element.formatText) == 0 }) != true {
+            let text = unsafe format.map { unsafe String(cString: $0) } ?? "B"
+            if let difference = BufferFormat(text).difference(from: type) { return difference }
+        }
+        let size = MemoryLayout<Element>.stride
+        var isEmpty = false
+        var oddStride: Int?
+        for dimension in 0..<Int(unsafe view.dimensions) {
+            guard let length = unsafe view.shape?[dimension], let stride = unsafe view.strides?[dimension] else {
+                break
+            }
+            if length == 0 { isEmpty = true }
+            if length > 1 && !stride.isMultiple(of: size) { oddStride = stride }
+        }
+        if isEmpty { return nil }
         guard unsafe UInt(bitPattern: view.base).isMultiple(of: UInt(MemoryLayout<Element>.alignment)) else {
             return "misaligned memory"
         }
-        let size = MemoryLayout<Element>.stride
-        let odd = zip(shape, byteStrides).first { $0 > 1 && !$1.isMultiple(of: size) }
-        return odd.map { "a stride of \($1) bytes, which is no whole number of elements of \(size)" }
+        return oddStride.map { "a stride of \($0) bytes, which is no whole number of elements of \(size)" }
     }
 }

@@ -121,26 +121,13 @@ extension SharedArray: PythonResult {
     ///
     /// - Throws: ``PythonError/conversion(expected:found:)`` when it is other memory, or is not aligned and of this element type.
     public static func read(_ value: borrowing PythonValue) throws(PythonError) -> SharedArray {
-        try read(value, expected: "a view of a SharedArray of \(Element.self)")
-    }
-
-    static func read(_ value: borrowing PythonValue, expected: String) throws(PythonError) -> SharedArray {
-        let view = try PythonView(of: value, expected: expected)
-        let layout = try view.layout(of: Element.self, expected: expected)
-        guard let storage = SharedStorage.shared(as: value) else {
-            throw .conversion(expected: expected, found: "memory that is not Swift's")
-        }
+        func expected() -> String { "a view of a SharedArray of \(Element.self)" }
+        let view = try PythonView(of: value, expected: expected())
+        let layout = try view.layout(of: Element.self, expected: expected())
         // A buffer from the lowest element to the highest.
-        let size = MemoryLayout<Element>.stride
         let lowest = layout.positions?.lowerBound ?? 0
         let count = (layout.positions?.upperBound ?? -1) - lowest + 1
-        let byteOffset = count == 0 ? 0 : unsafe view.base - storage.base + lowest * size
-        guard byteOffset >= 0, byteOffset + count * size <= storage.byteCount else {
-            throw .conversion(expected: expected, found: "memory that is not Swift's")
-        }
-        let buffer = SharedBuffer<Element>(
-            storage: storage, byteOffset: byteOffset, count: count,
-            isWritableByPython: storage.isMutable && !view.isReadOnly)
+        let buffer = try SharedBuffer<Element>(view, of: value, from: lowest, count: count, expected: expected())
         return SharedArray(
             unchecked: buffer,
             try ArrayLayout(shape: layout.shape, strides: layout.strides, offset: count == 0 ? 0 : -lowest))

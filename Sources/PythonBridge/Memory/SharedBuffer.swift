@@ -252,12 +252,24 @@ extension SharedBuffer: PythonResult {
     /// - Throws: ``PythonError/conversion(expected:found:)`` when it is other memory, or is not one-dimensional, contiguous,
     ///   aligned and of this element type.
     public static func read(_ value: borrowing PythonValue) throws(PythonError) -> SharedBuffer {
-        let expected = "a contiguous one-dimensional view of a SharedBuffer of \(Element.self)"
-        let array = try SharedArray<Element>.read(value, expected: expected)
-        guard array.shape.count == 1, array.layout.isRowMajor else {
-            throw .conversion(expected: expected, found: "an array of shape \(array.shape)")
-        }
-        let start = array.count == 0 ? 0 : array.layout.offset
-        return array.buffer.extracting(start..<start + array.count)
+        func expected() -> String { "a contiguous one-dimensional view of a SharedBuffer of \(Element.self)" }
+        let view = try PythonView(of: value, expected: expected())
+        let count = try view.contiguousCount(of: Element.self, expected: expected())
+        return try SharedBuffer(view, of: value, from: 0, count: count, expected: expected())
+    }
+
+    /// The Swift memory behind a view: `count` elements from the one at `start` on, counted from the view's base.
+    init(
+        _ view: PythonView, of value: borrowing PythonValue, from start: Int, count: Int,
+        expected: @autoclosure () -> String
+    ) throws(PythonError) {
+        let size = MemoryLayout<Element>.stride
+        guard let storage = SharedStorage.shared(as: value),
+            case let byteOffset = count == 0 ? 0 : unsafe view.base - storage.base + start * size,
+            byteOffset >= 0, byteOffset + count * size <= storage.byteCount
+        else { throw .conversion(expected: expected(), found: "memory that is not Swift's") }
+        self.init(
+            storage: storage, byteOffset: byteOffset, count: count,
+            isWritableByPython: storage.isMutable && !view.isReadOnly)
     }
 }
