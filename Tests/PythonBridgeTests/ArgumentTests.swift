@@ -1,3 +1,4 @@
+import Glibc
 import PythonBridge
 import Testing
 
@@ -164,6 +165,22 @@ import Testing
         }
         let total: Int = try TestPython.fixture("add", in: "values")(Looked(depth: 50), Looked(depth: 7))
         #expect(total == 51 + 8)
+    }
+
+    @Test(arguments: [0, 2])
+    func `an argument that appends none or two traps before a lent one takes its place`(count: Int) async {
+        struct Odd: PythonArgument {
+            let count: Int
+            func pass(to call: inout PythonCall) throws(PythonError) {
+                for _ in 0..<count { call.append(try 1.pythonValue()) }
+            }
+        }
+        await #expect(processExitsWith: .failure) { [count] in
+            let all = try TestPython.fixture("all", in: "values")
+            try all(1, Odd(count: 1), .lending([1.0]))
+            try all(1, Odd(count: count), .lending([1.0]))
+            exit(EXIT_SUCCESS)
+        }
     }
 
     @Test func `objects and functions can be passed and have attributes and methods`() throws {

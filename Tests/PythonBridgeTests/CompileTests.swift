@@ -511,6 +511,12 @@ extension Variant {
             "buffer.withUnsafeMutableBufferPointer { _ in }"),
         entry("Python's memory's address", "_ buffer: PythonBuffer<Int>", "buffer.withUnsafeBufferPointer { _ in }"),
         entry("a Python array's address", "_ array: PythonArray<Int>", "array.withUnsafePointer { _ in }"),
+        entry(
+            "a lent argument in the name of another", "_ lent: borrowing Lent<Int>, _ call: inout PythonCall",
+            "try lent.pass(to: &call)"),
+        entry(
+            "a lent layout in the name of another", "_ lent: borrowing LentArray<Int>, _ call: inout PythonCall",
+            "try lent.pass(to: &call)"),
         entry("an element at an address", "_ address: UnsafeRawPointer", "_ = Int.element(at: address)"),
     ]
 

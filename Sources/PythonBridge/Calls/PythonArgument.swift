@@ -1,9 +1,10 @@
 /// What can be passed to a Python function: every ``PythonConvertible`` value, and memory that is lent for the call.
 public protocol PythonArgument: ~Copyable, ~Escapable {
-    /// Appends this argument to the call, as exactly one Python object.
+    /// Appends this argument to the call, as exactly one Python object. The bridge calls it, and keeps the argument until the call
+    /// is over: nothing else keeps memory that is lent, so that whoever calls this must do so too.
     ///
     /// - Throws: ``PythonError`` when it cannot be passed.
-    borrowing func pass(to call: inout PythonCall) throws(PythonError)
+    @unsafe borrowing func pass(to call: inout PythonCall) throws(PythonError)
 
     /// What keeps lent memory alive when Python keeps a view of it; nil when nothing was lent, or nothing can.
     var lendOwner: (any Sendable)? { get }

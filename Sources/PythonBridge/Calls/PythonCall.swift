@@ -13,7 +13,7 @@ public struct PythonCall: ~Copyable {
     /// arguments; `capacity` owned references to the exporters of those that are lent follow. The first `count` are set.
     private let arguments: UnsafeMutablePointer<OpaquePointer?>
     private let capacity: Int
-    private var count = 0
+    @usableFromInline private(set) var count = 0
     private var keywordCount = 0
     /// Owned: a tuple of the names of the last arguments.
     private var keywordNames: OpaquePointer?
@@ -48,6 +48,14 @@ public struct PythonCall: ~Copyable {
     private var exporters: UnsafeMutablePointer<OpaquePointer?> { unsafe arguments + capacity }
 
     // MARK: - Arguments
+
+    /// Has an argument append itself. It lives until ``settle(_:at:)``.
+    @inlinable
+    mutating func append<A: PythonArgument & ~Copyable & ~Escapable>(argument: borrowing A) throws(PythonError) {
+        let position = count
+        try unsafe argument.pass(to: &self)
+        precondition(count == position + 1, "a PythonArgument must append exactly one object")
+    }
 
     /// Appends an argument.
     ///
@@ -89,7 +97,7 @@ public struct PythonCall: ~Copyable {
         let names = unsafe try PythonValue(created: cshim_tuple(keywords.entries.count))
         for (index, entry) in keywords.entries.enumerated() {
             unsafe cshim_tuple_fill(names.handle, index, try entry.name.pythonValue().take())
-            try entry.value.pass(to: &self)
+            try append(argument: entry.value)
         }
         keywordCount = keywords.entries.count
         unsafe keywordNames = unsafe names.take()

@@ -35,7 +35,7 @@ extension PythonFunction {
         _ a: borrowing A, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 1 + (keywords?.entries.count ?? 0))
-        try a.pass(to: &call)
+        try call.append(argument: a)
         if let keywords { try call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
@@ -63,8 +63,8 @@ extension PythonFunction {
         _ a: borrowing A, _ b: borrowing B, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 2 + (keywords?.entries.count ?? 0))
-        try a.pass(to: &call)
-        try b.pass(to: &call)
+        try call.append(argument: a)
+        try call.append(argument: b)
         if let keywords { try call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
@@ -94,9 +94,9 @@ extension PythonFunction {
         _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 3 + (keywords?.entries.count ?? 0))
-        try a.pass(to: &call)
-        try b.pass(to: &call)
-        try c.pass(to: &call)
+        try call.append(argument: a)
+        try call.append(argument: b)
+        try call.append(argument: c)
         if let keywords { try call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
@@ -130,10 +130,10 @@ extension PythonFunction {
         _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 4 + (keywords?.entries.count ?? 0))
-        try a.pass(to: &call)
-        try b.pass(to: &call)
-        try c.pass(to: &call)
-        try d.pass(to: &call)
+        try call.append(argument: a)
+        try call.append(argument: b)
+        try call.append(argument: c)
+        try call.append(argument: d)
         if let keywords { try call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
@@ -170,11 +170,11 @@ extension PythonFunction {
         keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 5 + (keywords?.entries.count ?? 0))
-        try a.pass(to: &call)
-        try b.pass(to: &call)
-        try c.pass(to: &call)
-        try d.pass(to: &call)
-        try e.pass(to: &call)
+        try call.append(argument: a)
+        try call.append(argument: b)
+        try call.append(argument: c)
+        try call.append(argument: d)
+        try call.append(argument: e)
         if let keywords { try call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
@@ -214,12 +214,12 @@ extension PythonFunction {
         keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 6 + (keywords?.entries.count ?? 0))
-        try a.pass(to: &call)
-        try b.pass(to: &call)
-        try c.pass(to: &call)
-        try d.pass(to: &call)
-        try e.pass(to: &call)
-        try f.pass(to: &call)
+        try call.append(argument: a)
+        try call.append(argument: b)
+        try call.append(argument: c)
+        try call.append(argument: d)
+        try call.append(argument: e)
+        try call.append(argument: f)
         if let keywords { try call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)

@@ -32,9 +32,9 @@ public struct Lent<Element: BufferElement>: ~Copyable, ~Escapable {
 }
 
 extension Lent: PythonArgument {
-    /// Lends the memory until the call is over.
+    /// Lends the memory until the call is over. The value must live until then.
     @inlinable
-    public borrowing func pass(to call: inout PythonCall) throws(PythonError) {
+    @unsafe public borrowing func pass(to call: inout PythonCall) throws(PythonError) {
         if case .storage(let storage) = owner { try storage.checkFile() }
         try unsafe call.appendLent(
             base: base, count: count, itemSize: MemoryLayout<Element>.stride, format: Element.formatText,

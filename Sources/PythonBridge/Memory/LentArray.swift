@@ -11,10 +11,10 @@ public struct LentArray<Element: BufferElement>: ~Copyable, ~Escapable {
 }
 
 extension LentArray: PythonArgument {
-    /// Lends the memory until the call is over.
+    /// Lends the memory until the call is over. The value must live until then.
     ///
     /// - Throws: ``PythonError/invalidBuffer(_:)`` when an element would lie outside it.
-    public borrowing func pass(to call: inout PythonCall) throws(PythonError) {
+    @unsafe public borrowing func pass(to call: inout PythonCall) throws(PythonError) {
         try layout.check(within: memory.count)
         if case .storage(let storage) = memory.owner { try storage.checkFile() }
         let size = MemoryLayout<Element>.stride
