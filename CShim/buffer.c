@@ -66,7 +66,10 @@ static int exporter_get_buffer(PyObject *object, Py_buffer *view, int flags) {
             return -1;
         }
         if (!(flags & PyBUF_FORMAT)) view->format = NULL;
-        if (!(flags & PyBUF_ND)) view->shape = NULL;
+        if (!(flags & PyBUF_ND)) {
+            view->shape = NULL;
+            view->ndim = 1; // a line of bytes: what has more dimensions has a shape
+        }
         if ((flags & PyBUF_STRIDES) != PyBUF_STRIDES) view->strides = NULL;
     }
     view->obj = Py_NewRef(object); // the view's count, given up by PyBuffer_Release
