@@ -195,10 +195,10 @@ extension SharedStorage {
         try checkFile()
         let size = MemoryLayout<Element>.stride
         let first = unsafe base + byteOffset + (layout.count == 0 ? 0 : layout.offset * size)
-        let owner = unsafe Unmanaged.passRetained(self).toOpaque()
-        let view = unsafe layout.withExtents(elementSize: size) { extents in
+        let view = try unsafe layout.withExtents(elementSize: size) { extents in
             unsafe cshim_share_array(
-                first, Int32(layout.shape.count), extents, size, Element.formatText, isReadOnly, owner, releaseStorage)
+                first, Int32(layout.shape.count), extents, size, Element.formatText, isReadOnly,
+                Unmanaged.passRetained(self).toOpaque(), releaseStorage)
         }
         return unsafe try PythonValue(created: view)
     }
