@@ -311,18 +311,17 @@ bool cshim_view_acquire(cshim_object *object, cshim_view *result) {
 static cshim_exporter *exporter_behind(PyObject *object) {
     enum { longest_chain = 64 };
     Py_INCREF(object);
-    for (int i = 0; i < longest_chain && object != NULL && !PyMemoryView_Check(object); i += 1) {
-        // An array has another array, or a memoryview, for its base.
-        PyObject *base = PyObject_GetAttrString(object, "base");
+    for (int i = 0; i < longest_chain && object != NULL && Py_TYPE(object) != exporter_type; i += 1) {
+        // An array has another array, a memoryview or the exporter for its base; a memoryview may be one of an array.
+        PyObject *base = PyMemoryView_Check(object) ? Py_XNewRef(PyMemoryView_GET_BUFFER(object)->obj)
+                                                    : PyObject_GetAttrString(object, "base");
         PyErr_Clear();
         Py_DECREF(object);
         object = base;
     }
-    bool is_view = object != NULL && PyMemoryView_Check(object);
-    PyObject *exporter = is_view ? PyMemoryView_GET_BUFFER(object)->obj : NULL;
-    bool is_ours = exporter != NULL && Py_TYPE(exporter) == exporter_type;
+    bool is_ours = object != NULL && Py_TYPE(object) == exporter_type;
     Py_XDECREF(object); // whoever it was taken from holds it
-    return is_ours ? (cshim_exporter *)exporter : NULL;
+    return is_ours ? (cshim_exporter *)object : NULL;
 }
 
 void *cshim_owner_of(cshim_object *object) {
