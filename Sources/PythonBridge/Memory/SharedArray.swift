@@ -125,12 +125,10 @@ extension SharedArray: PythonResult {
         let view = try PythonView(of: value, expected: expected())
         let layout = try view.layout(of: Element.self, expected: expected())
         // A buffer from the lowest element to the highest.
-        let lowest = layout.positions?.lowerBound ?? 0
-        let count = (layout.positions?.upperBound ?? -1) - lowest + 1
-        let buffer = try SharedBuffer<Element>(view, of: value, from: lowest, count: count, expected: expected())
+        let buffer = try SharedBuffer<Element>(view, of: value, positions: layout.positions, expected: expected())
+        let offset = -(layout.positions?.lowerBound ?? 0)
         return SharedArray(
-            unchecked: buffer,
-            try ArrayLayout(shape: layout.shape, strides: layout.strides, offset: count == 0 ? 0 : -lowest))
+            unchecked: buffer, try ArrayLayout(shape: layout.shape, strides: layout.strides, offset: offset))
     }
 }
 

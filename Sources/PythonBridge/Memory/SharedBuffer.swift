@@ -255,21 +255,29 @@ extension SharedBuffer: PythonResult {
         func expected() -> String { "a contiguous one-dimensional view of a SharedBuffer of \(Element.self)" }
         let view = try PythonView(of: value, expected: expected())
         let count = try view.contiguousCount(of: Element.self, expected: expected())
-        return try SharedBuffer(view, of: value, from: 0, count: count, expected: expected())
+        return try SharedBuffer(view, of: value, positions: count == 0 ? nil : 0...count - 1, expected: expected())
     }
 
-    /// The Swift memory behind a view: `count` elements from the one at `start` on, counted from the view's base.
+    /// The Swift memory behind a view: the elements at `positions`, counted from the view's base, or none. Python may have made
+    /// any array of it, also one that leaves it.
     init(
-        _ view: PythonView, of value: borrowing PythonValue, from start: Int, count: Int,
+        _ view: PythonView, of value: borrowing PythonValue, positions: ClosedRange<Int>?,
         expected: @autoclosure () -> String
     ) throws(PythonError) {
+        func refusal() -> PythonError { .conversion(expected: expected(), found: "memory that is not Swift's") }
+        guard let storage = SharedStorage.shared(as: value) else { throw refusal() }
+        let isWritable = storage.isMutable && !view.isReadOnly
+        guard let positions else {
+            self.init(storage: storage, byteOffset: 0, count: 0, isWritableByPython: isWritable)
+            return
+        }
         let size = MemoryLayout<Element>.stride
-        guard let storage = SharedStorage.shared(as: value),
-            case let byteOffset = count == 0 ? 0 : unsafe view.base - storage.base + start * size,
-            byteOffset >= 0, byteOffset + count * size <= storage.byteCount
-        else { throw .conversion(expected: expected(), found: "memory that is not Swift's") }
+        let base = unsafe view.base - storage.base
+        guard (0...storage.byteCount).contains(base), positions.lowerBound >= -(base / size),
+            positions.upperBound < (storage.byteCount - base) / size
+        else { throw refusal() }
         self.init(
-            storage: storage, byteOffset: byteOffset, count: count,
-            isWritableByPython: storage.isMutable && !view.isReadOnly)
+            storage: storage, byteOffset: base + positions.lowerBound * size, count: positions.count,
+            isWritableByPython: isWritable)
     }
 }
