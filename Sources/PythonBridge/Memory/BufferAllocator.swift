@@ -48,13 +48,25 @@ private final class AllocatorContext: Sendable {
             let length: Int
             do throws(PythonError) {
                 length = try Int.read(argument)
-            } catch .conversion {
-                let array = try SharedArray<Element>(shape: try [Int].read(argument))
+            } catch {
+                guard let shape = try Self.shape(of: argument) else { throw error }
+                let array = try SharedArray<Element>(shape: shape)
                 return try Self.count(array.buffer, as: array)
             }
             let buffer = try SharedBuffer<Element>(capacity: length)
             return try Self.count(buffer, as: buffer)
         }
+    }
+
+    /// The lengths, if it is iterable: one more at most than an array can have dimensions. They are no payload, so that the ledger
+    /// leaves them out.
+    private static func shape(of argument: borrowing PythonValue) throws(PythonError) -> [Int]? {
+        guard let iterator = try argument.iterator() else { return nil }
+        var shape: [Int] = []
+        while shape.count <= ArrayLayout.maximumDimensions, let length = try iterator.next() {
+            shape.append(try Int.read(length))
+        }
+        return shape
     }
 
     private static func count<Element: BufferElement>(
