@@ -282,6 +282,8 @@ static void release_buffer_view(cshim_view_handle *handle) {
     PyMem_RawFree(view);
 }
 
+bool cshim_has_buffer(cshim_object *object) { return PyObject_CheckBuffer(py(object)); }
+
 bool cshim_view_acquire(cshim_object *object, cshim_view *result) {
     buffer_view *view = PyMem_RawMalloc(sizeof *view);
     if (view == NULL) {

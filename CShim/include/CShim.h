@@ -135,6 +135,9 @@ typedef struct {
     bool is_read_only;
 } cshim_view;
 
+/// Whether the object has the buffer protocol, though it need not give a view.
+bool cshim_has_buffer(cshim_object *object);
+
 /// Takes a view by the buffer protocol (PyBUF_RECORDS_RO). Returns false on failure.
 bool cshim_view_acquire(cshim_object *object, cshim_view *view);
 

@@ -15,8 +15,9 @@ final class PythonView: @unchecked Sendable {
     ///   has but does not give it.
     init(of value: borrowing PythonValue, expected: @autoclosure () -> String) throws(PythonError) {
         var view = unsafe cshim_view()
-        if unsafe !cshim_view_acquire(value.handle, &view) {
-            let refusal = PythonException.take()  // a TypeError where there is no buffer protocol
+        let hasBuffer = unsafe cshim_has_buffer(value.handle)
+        if unsafe !hasBuffer || !cshim_view_acquire(value.handle, &view) {
+            let refusal = hasBuffer ? PythonException.take() : nil
             if unsafe cshim_has_attribute(value.handle, "__dlpack__") {
                 guard unsafe cshim_view_acquire_dlpack(value.handle, &view) else { throw .raised() }
             } else if unsafe cshim_has_attribute(value.handle, "__arrow_c_array__")
@@ -24,8 +25,7 @@ final class PythonView: @unchecked Sendable {
             {
                 guard unsafe cshim_view_acquire_arrow(value.handle, &view) else { throw .raised() }
             } else {
-                guard refusal.type == "TypeError" else { throw .exception(refusal) }
-                throw .conversion(expected: expected(), found: value.typeName)
+                throw refusal.map { .exception($0) } ?? .conversion(expected: expected(), found: value.typeName)
             }
         }
         unsafe self.view = unsafe view
