@@ -109,12 +109,11 @@ static PyObject *refuse(const char *why) {
     return NULL;
 }
 
-/// Whether an optional pair is given and different from what is wanted; -1 with an exception raised when it is no pair.
-static int differs(PyObject *pair, long first, long second) {
-    if (pair == NULL || pair == Py_None) return false;
-    long given_first, given_second;
-    if (!PyArg_ParseTuple(pair, "ll", &given_first, &given_second)) return -1;
-    return given_first != first || given_second != second;
+/// Reads a tuple of two numbers. Returns false, with TypeError raised, when `name` is something else.
+static bool read_pair(PyObject *pair, const char *name, long *first, long *second) {
+    if (PyTuple_Check(pair)) return PyArg_ParseTuple(pair, "ll", first, second);
+    PyErr_Format(PyExc_TypeError, "%s is no tuple of two numbers but a %s", name, Py_TYPE(pair)->tp_name);
+    return false;
 }
 
 PyObject *exporter_dlpack(PyObject *object, PyObject *arguments, PyObject *keywords) {
@@ -126,12 +125,12 @@ PyObject *exporter_dlpack(PyObject *object, PyObject *arguments, PyObject *keywo
         return NULL;
     if (!exporter_is_open(exporter)) return NULL;
     if (stream != Py_None) return refuse("this memory has no stream");
-    int has_other_device = differs(device, cpu, 0);
-    if (has_other_device < 0) return NULL;
-    if (has_other_device) return refuse("this memory is the CPU's");
+    long type = cpu, number = 0;
+    if (device != Py_None && !read_pair(device, "dl_device", &type, &number)) return NULL;
+    if (type != cpu || number != 0) return refuse("this memory is the CPU's");
     if (copy == Py_True) return refuse("this memory is shared, not copied");
     long major = 0, minor = 0;
-    if (version != Py_None && !PyArg_ParseTuple(version, "ll", &major, &minor)) return NULL;
+    if (version != Py_None && !read_pair(version, "max_version", &major, &minor)) return NULL;
     bool is_versioned = major >= 1;
     if (!is_versioned && exporter->read_only)
         return refuse("this memory is read-only, which DLPack can say from version 1.0 on only");
@@ -184,10 +183,10 @@ static void release_tensor_view(cshim_view_handle *handle) {
 static PyObject *request_capsule(PyObject *object) {
     PyObject *device = PyObject_CallMethod(object, "__dlpack_device__", NULL);
     if (device == NULL) return NULL;
-    int32_t type, number;
-    bool is_pair = PyTuple_Check(device) && PyArg_ParseTuple(device, "ii", &type, &number);
+    long type, number;
+    bool is_pair = read_pair(device, "what __dlpack_device__ returned", &type, &number);
     Py_DECREF(device);
-    if (!is_pair) return PyErr_Occurred() ? NULL : refuse("__dlpack_device__ returned no pair");
+    if (!is_pair) return NULL;
     if (type != cpu)
         return PyErr_Format(PyExc_BufferError, "the memory is of DLPack's device type %d, not the CPU's", type);
 
