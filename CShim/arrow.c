@@ -161,7 +161,7 @@ typedef struct {
     arrow_array array;
     ptrdiff_t length;
     ptrdiff_t stride;
-    char format[16];
+    char format[24];
 } arrow_view;
 
 static void release_arrow_view(cshim_view_handle *handle) {
@@ -186,8 +186,9 @@ static bool describe(arrow_view *view, const arrow_schema *schema, cshim_view *r
     const arrow_array *array = &view->array;
     ptrdiff_t item_size = 0;
     // What Swift has no type for keeps Arrow's own name for it.
-    snprintf(view->format, sizeof view->format, "Arrow's %s", schema->format);
-    for (int i = 0; i < element_count && schema->dictionary == NULL; i += 1) {
+    bool is_dictionary = schema->dictionary != NULL;
+    snprintf(view->format, sizeof view->format, "Arrow's %s", is_dictionary ? "dictionary" : schema->format);
+    for (int i = 0; i < element_count && !is_dictionary; i += 1) {
         if (strcmp(elements[i].arrow, schema->format) != 0) continue;
         snprintf(view->format, sizeof view->format, "%s", elements[i].format);
         item_size = elements[i].item_size;
@@ -227,14 +228,19 @@ static bool take_array(arrow_array *array, const arrow_schema *schema, cshim_vie
     return succeeded;
 }
 
+/// What a capsule of that name holds; null for anything else. Raises nothing.
+static void *content_of(PyObject *capsule, const char *name) {
+    return PyCapsule_IsValid(capsule, name) ? PyCapsule_GetPointer(capsule, name) : NULL;
+}
+
 static bool acquire_from_array(PyObject *object, cshim_view *result) {
     PyObject *pair = PyObject_CallMethod(object, "__arrow_c_array__", NULL);
     if (pair == NULL) return false;
     bool is_pair = PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2;
-    arrow_schema *schema = is_pair ? PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 0), schema_name) : NULL;
-    arrow_array *array = schema != NULL ? PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 1), array_name) : NULL;
-    bool has_array = array != NULL && array->release != NULL && schema->release != NULL;
-    if (!has_array && !PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "__arrow_c_array__ returned no Arrow array");
+    arrow_schema *schema = is_pair ? content_of(PyTuple_GET_ITEM(pair, 0), schema_name) : NULL;
+    arrow_array *array = is_pair ? content_of(PyTuple_GET_ITEM(pair, 1), array_name) : NULL;
+    bool has_array = schema != NULL && schema->release != NULL && array != NULL && array->release != NULL;
+    if (!has_array) PyErr_SetString(PyExc_TypeError, "__arrow_c_array__ returned no Arrow array");
     bool succeeded = has_array && take_array(array, schema, result);
     Py_DECREF(pair);
     return succeeded;
@@ -260,13 +266,13 @@ static bool take_only_array(arrow_stream *stream, const arrow_schema *schema, cs
 static bool acquire_from_stream(PyObject *object, cshim_view *result) {
     PyObject *capsule = PyObject_CallMethod(object, "__arrow_c_stream__", NULL);
     if (capsule == NULL) return false;
-    arrow_stream *stream = PyCapsule_GetPointer(capsule, stream_name);
+    arrow_stream *stream = content_of(capsule, stream_name);
     arrow_schema schema = {.release = NULL};
     bool succeeded = false;
     if (stream != NULL && stream->release != NULL && stream->get_schema(stream, &schema) == 0) {
         succeeded = take_only_array(stream, &schema, result);
         if (schema.release != NULL) schema.release(&schema);
-    } else if (!PyErr_Occurred()) {
+    } else {
         PyErr_SetString(PyExc_TypeError, "__arrow_c_stream__ returned no Arrow stream");
     }
     Py_DECREF(capsule);

@@ -7,9 +7,9 @@
 
 // MARK: - The specification's structures
 
-enum { cpu = 1 };                                                             // DLDeviceType
-enum { signed_code, unsigned_code, float_code, complex_code = 5, bool_code }; // DLDataTypeCode
-enum { is_read_only = 1 };                                                    // DLManagedTensorVersioned.flags
+enum { cpu = 1 };                                                                          // DLDeviceType
+enum { signed_code, unsigned_code, float_code, bfloat_code = 4, complex_code, bool_code }; // DLDataTypeCode
+enum { is_read_only = 1 }; // DLManagedTensorVersioned.flags
 
 typedef struct {
     void *data;
@@ -179,6 +179,11 @@ static void release_tensor_view(cshim_view_handle *handle) {
     PyMem_RawFree(view);
 }
 
+/// Always null, with BufferError raised.
+static PyObject *refuse_device(long type) {
+    return PyErr_Format(PyExc_BufferError, "the memory is of DLPack's device type %ld, not the CPU's", type);
+}
+
 /// Calls __dlpack__ of a tensor in this machine's memory: new reference to the capsule, or null.
 static PyObject *request_capsule(PyObject *object) {
     PyObject *device = PyObject_CallMethod(object, "__dlpack_device__", NULL);
@@ -187,8 +192,7 @@ static PyObject *request_capsule(PyObject *object) {
     bool is_pair = read_pair(device, "what __dlpack_device__ returned", &type, &number);
     Py_DECREF(device);
     if (!is_pair) return NULL;
-    if (type != cpu)
-        return PyErr_Format(PyExc_BufferError, "the memory is of DLPack's device type %d, not the CPU's", type);
+    if (type != cpu) return refuse_device(type);
 
     PyObject *request = PyObject_GetAttrString(object, "__dlpack__");
     PyObject *nothing = PyTuple_New(0);
@@ -213,7 +217,16 @@ static const char *format_of(const tensor *tensor) {
         if (elements[i].code == tensor->element.code && elements[i].bits == tensor->element.bits)
             return elements[i].format;
     }
-    return "a DLPack type that Swift has not";
+    return tensor->element.code == bfloat_code ? "bfloat16" : "a DLPack type that Swift has not";
+}
+
+/// What keeps a tensor from being looked at, as an exception; true when nothing does.
+static bool check(const tensor *tensor) {
+    if (tensor->device.type != cpu) return refuse_device(tensor->device.type);
+    bool has_shape = tensor->dimensions == 0 || tensor->shape != NULL;
+    if (tensor->dimensions >= 0 && tensor->dimensions <= PyBUF_MAX_NDIM && has_shape) return true;
+    PyErr_Format(PyExc_BufferError, "a tensor of %d dimensions that is none", tensor->dimensions);
+    return false;
 }
 
 bool cshim_view_acquire_dlpack(cshim_object *object, cshim_view *result) {
@@ -223,19 +236,22 @@ bool cshim_view_acquire_dlpack(cshim_object *object, cshim_view *result) {
     versioned_tensor *versioned = NULL;
     if (PyCapsule_IsValid(capsule, versioned_name)) {
         versioned = PyCapsule_GetPointer(capsule, versioned_name);
+    } else if (PyCapsule_IsValid(capsule, plain_name)) {
+        plain = PyCapsule_GetPointer(capsule, plain_name);
     } else {
-        plain = PyCapsule_GetPointer(capsule, plain_name); // raises when it is no capsule of a tensor
+        PyErr_SetString(PyExc_TypeError, "__dlpack__ returned no tensor, or one that was taken before");
     }
     if (versioned != NULL && versioned->version.major != 1) {
         PyErr_Format(PyExc_BufferError, "DLPack version %u is not known", (unsigned)versioned->version.major);
         versioned = NULL;
     }
     const tensor *tensor = versioned != NULL ? &versioned->tensor : plain != NULL ? &plain->tensor : NULL;
-    int32_t dimensions = tensor != NULL ? tensor->dimensions : 0;
-    tensor_view *view =
-        tensor != NULL ? PyMem_RawMalloc(sizeof *view + (size_t)dimensions * sizeof *view->strides) : NULL;
+    tensor_view *view = NULL;
+    if (tensor != NULL && check(tensor)) {
+        view = PyMem_RawMalloc(sizeof *view + (size_t)tensor->dimensions * sizeof *view->strides);
+        if (view == NULL) PyErr_NoMemory();
+    }
     if (view == NULL) {
-        if (tensor != NULL) PyErr_NoMemory();
         Py_DECREF(capsule);
         return false;
     }
@@ -247,7 +263,7 @@ bool cshim_view_acquire_dlpack(cshim_object *object, cshim_view *result) {
     view->versioned = versioned;
     ptrdiff_t item_size = tensor->element.bits / 8;
     ptrdiff_t distance = 1;
-    for (int i = dimensions - 1; i >= 0; i -= 1) {
+    for (int i = tensor->dimensions - 1; i >= 0; i -= 1) {
         view->strides[i] = (tensor->strides != NULL ? tensor->strides[i] : distance) * item_size;
         distance *= tensor->shape[i];
     }
@@ -255,7 +271,7 @@ bool cshim_view_acquire_dlpack(cshim_object *object, cshim_view *result) {
         .view = view,
         .base = tensor->data != NULL ? (char *)tensor->data + tensor->byte_offset : NULL,
         .item_size = item_size,
-        .dimensions = dimensions,
+        .dimensions = tensor->dimensions,
         .shape = (const ptrdiff_t *)tensor->shape,
         .strides = view->strides,
         .format = format_of(tensor),

@@ -173,6 +173,7 @@ extension InterchangeTests {
         "OnlyArrow(pa.array([True]))": .conversion("Arrow's b"),
         "OnlyArrow(pa.nulls(3))": .conversion("Arrow's n"),
         "OnlyArrow(pa.array([[1.5]]))": .conversion("Arrow's +l"),
+        "OnlyArrow(pa.array([1.5, 1.5]).dictionary_encode())": .conversion("dictionary"),
         "OnlyArrow(pa.array([1], pa.timestamp('us', 'Europe/Berlin')))": .conversion("Arrow's ts"),
         "OnlyArrow(pa.record_batch({'a': [1.5]}))": .conversion("Arrow's +s"),
         "pa.record_batch({'a': [1.5]})": .conversion("Arrow's +s"),
@@ -180,9 +181,12 @@ extension InterchangeTests {
         "pl.DataFrame({'a': [1.5]})": .conversion("Arrow's +s"),
         "pl.Series(['a'])": .conversion("Arrow's v"),
         "pl.Series([True])": .conversion("Arrow's b"),
+        "pl.Series(['a', 'a'], dtype=pl.Categorical)": .conversion("dictionary"),
         // DLPack: what is elsewhere, or of another type
         "Fake(device=(2, 0))": .exception("BufferError", "device type 2"),
         "Fake(device=(13, 1))": .exception("BufferError", "device type 13"),
+        "HandMade(device_type=2)": .exception("BufferError", "device type 2"),
+        "HandMade(code=4, bits=16)": .conversion("bfloat16"),
         "HandMade(code=3)": .conversion("DLPack"),
         "HandMade(bits=4)": .conversion("DLPack"),
         "HandMade(code=17, bits=4)": .conversion("DLPack"),
@@ -197,6 +201,11 @@ extension InterchangeTests {
         "pa.array([1.5, None])": .exception("pyarrow.lib.ArrowTypeError", ""),
         // Rubbish
         "object()": .conversion("object"),
+        "Fake(None)": .exception("TypeError", "__dlpack__"),
+        "Fake('capsule')": .exception("TypeError", "__dlpack__"),
+        "HandMade(name=b'tensor')": .exception("TypeError", "__dlpack__"),
+        "HandMade(name=b'used_dltensor')": .exception("TypeError", "__dlpack__"),
+        "Fake(pa.array([1]).__arrow_c_array__()[1])": .exception("TypeError", "__dlpack__"),
         "Fake(KeyError('tensor'))": .exception("KeyError", "tensor"),
         "Fake(TypeError('tensor'))": .exception("TypeError", "tensor"),
         "Fake(device=None)": .exception("TypeError", "__dlpack_device__"),
@@ -205,12 +214,20 @@ extension InterchangeTests {
         "Fake(device=())": .exception("TypeError", ""),
         "Fake(device=('cpu', 0))": .exception("TypeError", ""),
         "Fake(device=KeyError('device'))": .exception("KeyError", "device"),
+        "HandMade(dimensions=-1)": .exception("BufferError", "-1 dimensions"),
+        "HandMade(dimensions=1 << 30)": .exception("BufferError", "dimensions"),
+        "HandMade(without=['shape'])": .exception("BufferError", "2 dimensions"),
+        "HandMade(without=['data'])": .conversion("elements without memory"),
         "HandMade(shape=(-2, 3))": .invalid("negative"),
         "FakeArrow(None)": .exception("TypeError", "__arrow_c_array__"),
         "FakeArrow(())": .exception("TypeError", "__arrow_c_array__"),
+        "FakeArrow((1, 2))": .exception("TypeError", "__arrow_c_array__"),
+        "FakeArrow(pa.array([1.5]).__arrow_c_array__()[::-1])": .exception("TypeError", "__arrow_c_array__"),
         "FakeArrow(list(pa.array([1.5]).__arrow_c_array__()))": .exception("TypeError", "__arrow_c_array__"),
         "FakeArrow(consumed(pa.array([1.5]).__arrow_c_array__()))": .exception("TypeError", "__arrow_c_array__"),
         "FakeArrow(KeyError('array'))": .exception("KeyError", "array"),
+        "FakeStream(None)": .exception("TypeError", "__arrow_c_stream__"),
+        "FakeStream(pa.array([1.5]).__arrow_c_array__()[0])": .exception("TypeError", "__arrow_c_stream__"),
         "FakeStream(KeyError('stream'))": .exception("KeyError", "stream"),
         "FakeStream(failing_stream)": .exception("BufferError", "no second batch"),
     ]
@@ -257,11 +274,14 @@ extension InterchangeTests {
             let object = try Self.evaluate(expression)
             let refusal = thrown { let _: PythonBuffer<Double> = try Self.view(object) }
             #expect(refusal != nil, "\(name)")
+            if name == "bfloat16" {
+                #expect(refusal?.description.contains("bfloat16") == true)
+            }
         }
     }
 
     @Test func `a tensor is deleted once when Swift takes it, and left to its capsule when Swift does not`() throws {
-        for (changes, deletions) in [("", 1), ("lanes=2", 1)] {
+        for (changes, deletions) in [("", 1), ("lanes=2", 1), ("dimensions=-1", 0), ("device_type=2", 0)] {
             for isPlain in ["True", "False"] {
                 let tensor = try Self.evaluate("HandMade(\(isPlain), \(changes))")
                 let refusal = thrown { let _: PythonArray<Double> = try Self.view(tensor) }

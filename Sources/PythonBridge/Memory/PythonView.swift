@@ -93,6 +93,7 @@ final class PythonView: @unchecked Sendable {
             if length > 1 && !stride.isMultiple(of: size) { oddStride = stride }
         }
         if isEmpty { return nil }
+        guard unsafe view.base != nil else { return "elements without memory" }
         guard unsafe UInt(bitPattern: view.base).isMultiple(of: UInt(MemoryLayout<Element>.alignment)) else {
             return "misaligned memory"
         }
