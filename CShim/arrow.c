@@ -57,18 +57,15 @@ enum { element_count = sizeof elements / sizeof *elements };
 
 /// An Arrow array of an exporter's memory. Consumers copy `array` and leave this where it is.
 typedef struct {
-    cshim_exporter *exporter; ///< owned
+    exporter_hold hold;
     const void *buffers[2];
 } exported_array;
 
 static void release_schema(arrow_schema *schema) { schema->release = NULL; } // its strings are static
 
-/// Any thread may be the last to use an array, attached or not. Once Python has ended there is nothing to give back to.
 static void release_array(arrow_array *array) {
     exported_array *exported = array->context;
-    cshim_attachment attachment = cshim_attach();
-    if (attachment != CSHIM_NOT_RUNNING) Py_DECREF(exported->exporter);
-    cshim_detach(attachment);
+    exporter_let_go(exported->hold);
     PyMem_RawFree(exported);
     array->release = NULL;
 }
@@ -104,7 +101,7 @@ static PyObject *make_array(cshim_exporter *exporter) {
         PyMem_RawFree(exported);
         return PyErr_NoMemory();
     }
-    *exported = (exported_array){.exporter = exporter, .buffers = {NULL, exporter->base}};
+    *exported = (exported_array){.hold = exporter_take_hold(exporter), .buffers = {NULL, exporter->base}};
     *array = (arrow_array){
         .length = shape_of(exporter)[0],
         .buffer_count = 2,
@@ -114,11 +111,9 @@ static PyObject *make_array(cshim_exporter *exporter) {
     };
     PyObject *capsule = PyCapsule_New(array, array_name, free_array_capsule);
     if (capsule == NULL) {
+        release_array(array);
         PyMem_RawFree(array);
-        PyMem_RawFree(exported);
-        return NULL;
     }
-    Py_INCREF(exporter); // the array's, given up by release_array
     return capsule;
 }
 

@@ -31,6 +31,17 @@ bool exporter_is_open(cshim_exporter *exporter) {
     return false;
 }
 
+exporter_hold exporter_take_hold(cshim_exporter *exporter) {
+    Py_INCREF(exporter);
+    return (exporter_hold){exporter, cshim_running()};
+}
+
+void exporter_let_go(exporter_hold hold) {
+    cshim_attachment attachment = attach_to_release(hold.interpreter);
+    if (attachment != CSHIM_NOT_RUNNING) Py_DECREF(hold.exporter);
+    cshim_detach(attachment);
+}
+
 /// Whether a consumer that asks with these flags can understand the strides of the view, which is complete.
 static bool suits(const Py_buffer *view, int flags) {
     const int strides = PyBUF_STRIDES;

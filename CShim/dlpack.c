@@ -65,15 +65,12 @@ typedef struct {
         plain_tensor plain;
         versioned_tensor versioned;
     };
-    cshim_exporter *exporter; ///< owned
+    exporter_hold hold;
     int64_t strides[];
 } exported_tensor;
 
-/// Any thread may be the last to use a tensor, attached or not. Once Python has ended there is nothing to give back to.
 static void delete_exported(exported_tensor *exported) {
-    cshim_attachment attachment = cshim_attach();
-    if (attachment != CSHIM_NOT_RUNNING) Py_DECREF(exported->exporter);
-    cshim_detach(attachment);
+    exporter_let_go(exported->hold);
     PyMem_RawFree(exported);
 }
 
@@ -138,7 +135,7 @@ PyObject *exporter_dlpack(PyObject *object, PyObject *arguments, PyObject *keywo
     exported_tensor *exported =
         PyMem_RawMalloc(sizeof *exported + (size_t)exporter->dimensions * sizeof *exported->strides);
     if (exported == NULL) return PyErr_NoMemory();
-    exported->exporter = exporter;
+    exported->hold = exporter_take_hold(exporter);
     if (is_versioned) {
         exported->versioned = (versioned_tensor){
             .version = {1, 0}, .delete = delete_versioned, .flags = exporter->read_only ? is_read_only : 0};
@@ -148,11 +145,7 @@ PyObject *exporter_dlpack(PyObject *object, PyObject *arguments, PyObject *keywo
         describe(exporter, exported, &exported->plain.tensor);
     }
     PyObject *capsule = PyCapsule_New(exported, is_versioned ? versioned_name : plain_name, free_capsule);
-    if (capsule == NULL) {
-        PyMem_RawFree(exported);
-        return NULL;
-    }
-    Py_INCREF(exporter); // the tensor's, given up by delete_exported
+    if (capsule == NULL) delete_exported(exported);
     return capsule;
 }
 

@@ -46,6 +46,19 @@ static inline Py_ssize_t *strides_of(const cshim_exporter *exporter) {
 /// Returns false, with BufferError raised, when the exporter's lend is over.
 bool exporter_is_open(cshim_exporter *exporter);
 
+/// A consumer's hold on an exporter, for which it needs no Python.
+typedef struct {
+    cshim_exporter *exporter; ///< owned
+    uint32_t interpreter;     ///< whose the exporter is
+} exporter_hold;
+
+/// Takes a hold. The thread is attached.
+exporter_hold exporter_take_hold(cshim_exporter *exporter);
+
+/// Gives a hold up on any thread, attached or not. Nothing is done once the interpreter has ended: there is nobody to
+/// give the memory back to.
+void exporter_let_go(exporter_hold hold);
+
 // The exporter's methods. `__dlpack__`, `__dlpack_device__` and `__arrow_c_array__` of Python.
 PyObject *exporter_dlpack(PyObject *object, PyObject *arguments, PyObject *keywords);
 PyObject *exporter_dlpack_device(PyObject *object, PyObject *unused);
@@ -82,6 +95,10 @@ static inline void ledger_add(cshim_ledger_entry entry, int64_t amount) {
 /// glibc's: runs `function` at the end of this thread, before any pthread key loses its value.
 int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso);
 extern void *__dso_handle;
+
+/// Attaches this thread in order to give up what is of the interpreter with that number, also while this thread stops
+/// it. CSHIM_NOT_RUNNING when that interpreter has ended.
+cshim_attachment attach_to_release(uint32_t interpreter);
 
 // MARK: - buffer.c
 

@@ -32,6 +32,9 @@ static _Thread_local struct {
     bool is_attached; ///< attached by cshim_attach; Python code running below may have let go of the GIL since
 } kept;
 
+/// The number of the interpreter that this thread is stopping; 0 while it stops none.
+static _Thread_local unsigned stopping;
+
 // MARK: - Start and stop
 
 static PyStatus set_string(PyConfig *config, wchar_t **field, const char *value) {
@@ -107,7 +110,9 @@ static bool stop(void) {
     // Python puts back the default for the handlers that it thinks are its own.
     struct sigaction interrupt;
     sigaction(SIGINT, NULL, &interrupt);
+    stopping = kept.interpreter;
     bool flushed = Py_FinalizeEx() == 0;
+    stopping = 0;
     if (!starts_on_caller) sigaction(SIGINT, &interrupt, NULL);
     kept.state = NULL;
     return flushed;
@@ -231,6 +236,13 @@ void cshim_detach(cshim_attachment attachment) {
         break;
     case CSHIM_ENSURED: PyGILState_Release(PyGILState_UNLOCKED); break;
     }
+}
+
+cshim_attachment attach_to_release(uint32_t interpreter) {
+    // The state goes before the last of what CPython frees.
+    bool is_stopping_it = interpreter != 0 && interpreter == stopping;
+    if (is_stopping_it && PyThreadState_GetUnchecked() != NULL) return CSHIM_ALREADY_ATTACHED;
+    return interpreter == cshim_running() ? cshim_attach() : CSHIM_NOT_RUNNING;
 }
 
 uint32_t cshim_running(void) { return atomic_load_explicit(&running, memory_order_acquire); }
