@@ -68,6 +68,7 @@ final class PythonView: @unchecked Sendable {
         }
         if let difference = difference(from: type) { throw .conversion(expected: expected(), found: difference) }
         let (count, stride) = unsafe (shape[0], strides[0])
+        guard count >= 0 else { throw .conversion(expected: expected(), found: "a length of \(count)") }
         guard count <= 1 || stride == MemoryLayout<Element>.stride else {
             throw .conversion(expected: expected(), found: "a stride of \(stride) bytes")
         }
