@@ -313,7 +313,8 @@ bool cshim_view_acquire(cshim_object *object, cshim_view *result) {
         .item_size = buffer->itemsize,
         .dimensions = buffer->ndim,
         .shape = buffer->shape,
-        .strides = buffer->strides,
+        // numpy's dates are one row of bytes without a stride, which the flags ask for.
+        .strides = buffer->strides == NULL && buffer->ndim == 1 ? &buffer->itemsize : buffer->strides,
         .format = buffer->format,
         .is_read_only = buffer->readonly,
     };

@@ -92,3 +92,11 @@ def kept_address(name: str) -> int:
 
 def forget(name: str) -> None:
     del kept[name]
+
+
+def as_array(memory):
+    return np.asarray(memory)
+
+
+def date(seconds: int):
+    return np.datetime64(seconds, "s")

@@ -13,11 +13,15 @@ public struct ArrayLayout: Sendable, Hashable {
     public let count: Int
     /// The lowest and the highest position of an element; nil when there is none.
     public let positions: ClosedRange<Int>?
+    /// The product of the lengths where one of 0 counts as 1, which numpy limits even where there is no element.
+    let extent: Int
 
     /// As many dimensions as CPython's buffer protocol has (`PyBUF_MAX_NDIM`).
     public static let maximumDimensions = 64
 
     /// Any shape and strides.
+    ///
+    /// The strides of an array without elements, and of a dimension of length 1, are never stepped along and may be any.
     ///
     /// - Throws: ``PythonError/invalidBuffer(_:)`` for a negative length, a different number of strides, more than 64 dimensions,
     ///   or numbers that do not fit 64 bits.
@@ -29,30 +33,31 @@ public struct ArrayLayout: Sendable, Hashable {
             throw .invalidBuffer("\(shape.count) dimensions are more than \(Self.maximumDimensions)")
         }
         let tooLarge = PythonError.invalidBuffer("the shape \(shape) with strides \(strides) is too large")
-        var count = 1
+        let isEmpty = shape.contains(0)
+        var extent = 1
         var lowest = offset
         var highest = offset
         for (length, stride) in zip(shape, strides) {
             guard length >= 0 else { throw .invalidBuffer("a length of \(length) is negative") }
-            // As numpy does, even where another dimension is empty.
-            guard let product = count.multiplied(byExactly: max(length, 1)) else { throw tooLarge }
-            count = product
-            guard let distance = stride.multiplied(byExactly: max(length - 1, 0)),
+            guard let product = extent.multiplied(byExactly: max(length, 1)) else { throw tooLarge }
+            extent = product
+            if isEmpty || length == 1 { continue }
+            // Backwards as well: it may be reversed.
+            guard let distance = stride.multiplied(byExactly: length - 1), stride != .min,
                 let end = (distance < 0 ? lowest : highest).added(toExactly: distance)
             else { throw tooLarge }
             if distance < 0 { lowest = end } else { highest = end }
         }
-        let isEmpty = shape.contains(0)
         self.init(
-            shape: shape, strides: strides, offset: offset, count: isEmpty ? 0 : count,
-            positions: isEmpty ? nil : lowest...highest)
+            shape: shape, strides: strides, offset: offset, extent: extent, positions: isEmpty ? nil : lowest...highest)
     }
 
-    private init(shape: [Int], strides: [Int], offset: Int, count: Int, positions: ClosedRange<Int>?) {
+    private init(shape: [Int], strides: [Int], offset: Int, extent: Int, positions: ClosedRange<Int>?) {
         self.shape = shape
         self.strides = strides
         self.offset = offset
-        self.count = count
+        self.extent = extent
+        count = positions == nil ? 0 : extent
         self.positions = positions
     }
 
@@ -84,7 +89,7 @@ public struct ArrayLayout: Sendable, Hashable {
     /// The dimensions in reverse order. Source: `numpy.transpose`.
     public var transposed: ArrayLayout {
         ArrayLayout(
-            shape: shape.reversed(), strides: strides.reversed(), offset: offset, count: count, positions: positions)
+            shape: shape.reversed(), strides: strides.reversed(), offset: offset, extent: extent, positions: positions)
     }
 
     /// One dimension backwards. Source: `numpy.flip`.
@@ -96,7 +101,7 @@ public struct ArrayLayout: Sendable, Hashable {
         let last = max(shape[dimension] - 1, 0)
         return ArrayLayout(
             shape: shape, strides: strides, offset: positions == nil ? offset : offset + last * self.strides[dimension],
-            count: count, positions: positions)
+            extent: extent, positions: positions)
     }
 
     /// Repeated without a copy to a larger shape. Source: `numpy.broadcast_to`.
@@ -136,7 +141,7 @@ public struct ArrayLayout: Sendable, Hashable {
 
     /// The position in the memory of an element; nil when there is none with these indices.
     public func position(of indices: [Int]) -> Int? {
-        guard indices.count == shape.count else { return nil }
+        guard indices.count == shape.count, count > 0 else { return nil }
         var position = offset
         for (index, (length, stride)) in zip(indices, zip(shape, strides)) {
             guard index >= 0, index < length else { return nil }

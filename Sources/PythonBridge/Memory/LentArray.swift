@@ -15,9 +15,9 @@ extension LentArray: PythonArgument {
     ///
     /// - Throws: ``PythonError/invalidBuffer(_:)`` when an element would lie outside it.
     @unsafe public borrowing func pass(to call: inout PythonCall) throws(PythonError) {
-        try layout.check(within: memory.count)
-        if case .storage(let storage) = memory.owner { try storage.checkFile() }
         let size = MemoryLayout<Element>.stride
+        try layout.check(within: memory.count, elementSize: size)
+        if case .storage(let storage) = memory.owner { try storage.checkFile() }
         let base = unsafe layout.count == 0 ? memory.base : memory.base + layout.offset * size
         try unsafe layout.withExtents(elementSize: size) { extents throws(PythonError) in
             try unsafe call.appendLent(

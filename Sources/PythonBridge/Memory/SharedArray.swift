@@ -13,7 +13,7 @@ public struct SharedArray<Element: BufferElement>: Sendable {
     ///
     /// - Throws: ``PythonError/invalidBuffer(_:)`` when an element would lie outside the buffer.
     public init(_ buffer: SharedBuffer<Element>, layout: ArrayLayout) throws(PythonError) {
-        try layout.check(within: buffer.count)
+        try layout.check(within: buffer.count, elementSize: MemoryLayout<Element>.stride)
         self.buffer = buffer
         self.layout = layout
     }
@@ -63,9 +63,9 @@ public struct SharedArray<Element: BufferElement>: Sendable {
 
     /// The same memory, repeated without a copy to a larger shape.
     ///
-    /// - Throws: ``PythonError/invalidBuffer(_:)`` when the shapes do not go together.
+    /// - Throws: ``PythonError/invalidBuffer(_:)`` when the shapes do not go together, or the new one is too large.
     public func broadcast(to shape: [Int]) throws(PythonError) -> SharedArray {
-        SharedArray(unchecked: buffer, try layout.broadcast(to: shape))
+        try SharedArray(buffer, layout: layout.broadcast(to: shape))
     }
 
     /// The same memory as an input: Python may not write to it.
@@ -133,9 +133,13 @@ extension SharedArray: PythonResult {
 }
 
 extension ArrayLayout {
-    /// - Throws: ``PythonError/invalidBuffer(_:)`` unless every element is one of the first `available`.
+    /// - Throws: ``PythonError/invalidBuffer(_:)`` unless every element is one of the first `available`, and the bytes of all of
+    ///   them, of which some may be the same, can be counted.
     @usableFromInline
-    func check(within available: Int) throws(PythonError) {
+    func check(within available: Int, elementSize: Int) throws(PythonError) {
+        guard extent <= .max / elementSize else {
+            throw .invalidBuffer("the shape \(shape) is too large for elements of \(elementSize) bytes")
+        }
         guard let positions else {
             guard (0...available).contains(offset) else {
                 throw .invalidBuffer("an array from element \(offset) on is not within \(available) elements")

@@ -20,7 +20,9 @@ public struct StridedView<Element: BufferElement>: Sendable {
         guard count >= 0 else { throw .invalidBuffer("a count of \(count) elements is negative") }
         let (distance, overflow) = stride.multipliedReportingOverflow(by: Swift.max(count - 1, 0))
         let (end, overflowToo) = start.addingReportingOverflow(distance)
-        let isInside = !overflow && !overflowToo && buffer.indices.contains(start) && buffer.indices.contains(end)
+        let isCountable = count <= .max / MemoryLayout<Element>.stride
+        let isInside =
+            isCountable && !overflow && !overflowToo && buffer.indices.contains(start) && buffer.indices.contains(end)
         guard isInside || count == 0 else {
             throw .invalidBuffer("\(count) elements from \(start) by \(stride) leave a buffer of \(buffer.count)")
         }
