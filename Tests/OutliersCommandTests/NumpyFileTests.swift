@@ -282,10 +282,45 @@ import Testing
         "{'descr': '<f8', 'fortran_order': False, 'shape': (1,), } garbage",
         "{'descr': '<f8', 'fortran_order': False, 'shape': ((((((((((((((((((((1,),),),),),),),),),),),),),),),),),),),), }",
         "{'descr': __import__('os').abort(), 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (1), }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': [1], }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (01,), }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (1,), 'more': 1, }",
+        "{'descr': 'a\0', 'descr': '<f8', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '<<f8', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '<=f8', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '<f8',\u{B}'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '<f8',\u{A0}'fortran_order': False, 'shape': (1,), }",
+        "\n {'descr': '<f8', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }\n ",
     ])
     func `a header that numpy does not write is refused`(header: String) async throws {
         let path = try npy(header, data: bytes([1, 2]))
         try await outliers("detect", path).fails(65, path)
+    }
+
+    @Test func `the long integers of Python 2 are no part of version 3`() async throws {
+        let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (3L,), }"
+        try await outliers("detect", try npy(header, data: bytes([1, 2, 3]), version: 2)).succeeds()
+        try await outliers("detect", try npy(header, data: bytes([1, 2, 3]), version: 3)).fails(65, "header")
+    }
+
+    @Test func `a header longer than numpy reads is refused`() async throws {
+        let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }"
+        for (length, isRead) in [(10_000, true), (10_001, false)] {
+            let padding = String(repeating: " ", count: length - header.utf8.count)
+            let start = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 255), UInt8(length >> 8)]
+            let path = try scratch.file("x.npy", start + Array((header + padding).utf8) + [1, 2, 3, 4, 5, 6, 7, 8])
+            // Either way the data is misaligned or the header too long: the message tells which was noticed.
+            try await outliers("detect", path).fails(65, isRead ? "misaligned" : "longer than the 10000")
+        }
+    }
+
+    @Test func `an unknown minor version is named`() async throws {
+        let path = try npy("{'descr': '<f8', 'fortran_order': False, 'shape': (0,), }")
+        var file = try scratch.contents("x.npy")
+        file[7] = 1
+        try await outliers("detect", try scratch.file("x.npy", file)).fails(65, path, "version 1.1")
     }
 
     @Test(arguments: [0, 4, 255] as [UInt8])

@@ -79,6 +79,9 @@ struct NumpyHeader {
         var size: Int { Int(rawValue.dropFirst()) ?? 0 }
     }
 
+    /// Source: numpy.lib.format, `max_header_size`.
+    private static let longestText = 10_000
+
     struct Problem: Error {
         let message: String
     }
@@ -95,17 +98,22 @@ struct NumpyHeader {
         guard bytes.starts(with: magic) else { throw Problem(message: "it is not a .npy file") }
         guard bytes.count >= 12 else { throw Problem(message: "it is truncated: the header is not complete") }
         let version = bytes[6]
-        guard (1...3).contains(version) else {
-            throw Problem(message: "it is of version \(version) of .npy, which is unknown")
+        guard (1...3).contains(version), bytes[7] == 0 else {
+            throw Problem(message: "it is of version \(version).\(bytes[7]) of .npy, which is unknown")
         }
         let lengthSize = version == 1 ? 2 : 4
         let length = (0..<lengthSize).reduce(0) { $0 | Int(bytes[8 + $1]) << (8 * $1) }
         dataOffset = 8 + lengthSize + length
         guard dataOffset <= bytes.count else { throw Problem(message: "it is truncated: the header is not complete") }
+        guard length <= Self.longestText else {
+            throw Problem(
+                message: "its header of \(length) bytes is longer than the \(Self.longestText) that numpy reads")
+        }
 
         let text = String(decoding: bytes.extracting(8 + lengthSize..<dataOffset), as: UTF8.self)
-        guard let entries = PythonLiteral.dictionary(text), let isFortranOrder = entries["fortran_order"]?.bool,
-            let shape = entries["shape"]?.integers, let descriptor = entries["descr"]
+        guard let entries = PythonLiteral.dictionary(text, allowsLongIntegers: version < 3), entries.count == 3,
+            let isFortranOrder = entries["fortran_order"]?.bool, let shape = entries["shape"]?.integers,
+            let descriptor = entries["descr"]
         else { throw Problem(message: "its header is not one that numpy writes") }
         self.isFortranOrder = isFortranOrder
         self.shape = shape
@@ -129,7 +137,7 @@ struct NumpyHeader {
         guard let text = descriptor.string else {
             throw Problem(message: "it holds records of several fields; save one field as a plain array")
         }
-        let type = text.drop(while: { "<>|=".contains($0) })
+        let type = text.first.map { "<>|=".contains($0) } == true ? text.dropFirst() : text[...]
         let isForeign = text.hasPrefix(">") && type.last != "1"
         if let element = Element(rawValue: String(type)) {
             guard !isForeign else {

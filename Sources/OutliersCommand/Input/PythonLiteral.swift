@@ -4,14 +4,19 @@ enum PythonLiteral: Equatable {
     case integer(Int)
     case bool(Bool)
     case none
-    /// A tuple or a list.
-    case sequence([PythonLiteral])
+    case tuple([PythonLiteral])
+    case list([PythonLiteral])
     case mapping([String: PythonLiteral])
 
     /// The dictionary that `text` consists of, or nil when it is anything else.
-    static func dictionary(_ text: String) -> [String: PythonLiteral]? {
-        var parser = Parser(text)
-        guard case .mapping(let entries)? = parser.value(depth: 0), parser.isAtEnd else { return nil }
+    ///
+    /// - Parameter allowsLongIntegers: Whether integers may be written as `3L`, as Python 2 did.
+    static func dictionary(_ text: String, allowsLongIntegers: Bool) -> [String: PythonLiteral]? {
+        var parser = Parser(text, allowsLongIntegers: allowsLongIntegers)
+        // A space before it is an indentation, which not every version of Python takes.
+        guard text.hasPrefix("{"), case .mapping(let entries)? = parser.value(depth: 0), parser.isAtEnd else {
+            return nil
+        }
         return entries
     }
 
@@ -27,7 +32,7 @@ enum PythonLiteral: Equatable {
 
     /// The items of a tuple of integers from 0 up.
     var integers: [Int]? {
-        guard case .sequence(let items) = self else { return nil }
+        guard case .tuple(let items) = self else { return nil }
         var integers: [Int] = []
         for item in items {
             guard case .integer(let value) = item, value >= 0 else { return nil }
@@ -40,17 +45,15 @@ enum PythonLiteral: Equatable {
 extension PythonLiteral {
     private struct Parser {
         private var rest: Substring.UnicodeScalarView
+        private let allowsLongIntegers: Bool
 
-        init(_ text: String) {
+        init(_ text: String, allowsLongIntegers: Bool) {
             rest = text[...].unicodeScalars
+            self.allowsLongIntegers = allowsLongIntegers
         }
 
-        var isAtEnd: Bool {
-            mutating get {
-                skipSpaces()
-                return rest.isEmpty
-            }
-        }
+        /// Whether nothing but spaces and then line breaks follow. Other space can be an indentation.
+        var isAtEnd: Bool { rest.drop { $0 == " " }.allSatisfy { $0 == "\n" } }
 
         /// The next value; nil where there is none. Values deeper than numpy nests them are refused.
         mutating func value(depth: Int) -> PythonLiteral? {
@@ -58,15 +61,15 @@ extension PythonLiteral {
             guard depth < 16, let first = rest.first else { return nil }
             switch first {
             case "'", "\"": return quoted(by: first).map(PythonLiteral.string)
-            case "(": return items(until: ")", depth: depth).map(PythonLiteral.sequence)
-            case "[": return items(until: "]", depth: depth).map(PythonLiteral.sequence)
+            case "(": return parenthesized(depth: depth)
+            case "[": return (items(until: "]", depth: depth)?.items).map(PythonLiteral.list)
             case "{": return entries(depth: depth).map(PythonLiteral.mapping)
             default: return word()
             }
         }
 
         private mutating func skipSpaces() {
-            rest = rest.drop(while: \.properties.isWhitespace)
+            rest = rest.drop { " \t\n\r\u{C}".unicodeScalars.contains($0) }
         }
 
         private mutating func take(_ scalar: Unicode.Scalar) -> Bool {
@@ -84,16 +87,24 @@ extension PythonLiteral {
             return text.contains("\\") ? nil : text
         }
 
-        private mutating func items(until close: Unicode.Scalar, depth: Int) -> [PythonLiteral]? {
+        /// A tuple; or, of one item without a comma behind it, the item.
+        private mutating func parenthesized(depth: Int) -> PythonLiteral? {
+            guard let (items, endsWithComma) = items(until: ")", depth: depth) else { return nil }
+            return items.count == 1 && !endsWithComma ? items[0] : .tuple(items)
+        }
+
+        private mutating func items(
+            until close: Unicode.Scalar, depth: Int
+        ) -> (items: [PythonLiteral], endsWithComma: Bool)? {
             rest.removeFirst()
             var items: [PythonLiteral] = []
             while !take(close) {
                 guard items.isEmpty || take(",") else { return nil }
-                if take(close) { break }
+                if take(close) { return (items, !items.isEmpty) }
                 guard let item = value(depth: depth + 1) else { return nil }
                 items.append(item)
             }
-            return items
+            return (items, false)
         }
 
         private mutating func entries(depth: Int) -> [String: PythonLiteral]? {
@@ -102,15 +113,14 @@ extension PythonLiteral {
             while !take("}") {
                 guard entries.isEmpty || take(",") else { return nil }
                 if take("}") { break }
-                guard let key = value(depth: depth + 1)?.string, take(":"), let item = value(depth: depth + 1) else {
-                    return nil
-                }
-                entries[key] = item
+                guard let key = value(depth: depth + 1)?.string, take(":"), let item = value(depth: depth + 1),
+                    entries.updateValue(item, forKey: key) == nil
+                else { return nil }
             }
             return entries
         }
 
-        /// A number (numpy under Python 2 wrote `3L`), or one of the named constants.
+        /// A number, or one of the named constants.
         private mutating func word() -> PythonLiteral? {
             let word = String(rest.prefix { $0.properties.isAlphabetic || ("0"..."9").contains($0) || $0 == "-" })
             rest = rest.dropFirst(word.unicodeScalars.count)
@@ -118,8 +128,15 @@ extension PythonLiteral {
             case "True": return .bool(true)
             case "False": return .bool(false)
             case "None": return PythonLiteral.none
-            default: return Int(word.hasSuffix("L") ? String(word.dropLast()) : word).map(PythonLiteral.integer)
+            default: return integer(word).map(PythonLiteral.integer)
             }
+        }
+
+        private func integer(_ word: String) -> Int? {
+            let digits = allowsLongIntegers && word.hasSuffix("L") ? word.dropLast() : word[...]
+            // Python takes no leading zeros.
+            guard digits == "0" || !digits.drop(while: { $0 == "-" }).hasPrefix("0") else { return nil }
+            return Int(digits)
         }
     }
 }
