@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-swift test-python asan tsan matrix bench lint format docs clean
+.PHONY: help setup run test test-swift test-python asan tsan matrix bench fuzz lint format docs clean
 
 # PYTHON chooses the CPython to link; otherwise it is the one that pkg-config names (PKG_CONFIG_PATH is honoured). Each has a
 # build folder and a virtual environment of its own.
@@ -43,6 +43,7 @@ help:
 	  'tsan    the tests under ThreadSanitizer' \
 	  'matrix  the tests against every CPython from 3.9 to 3.13 that is found' \
 	  'bench   the call path beside plain C' \
+	  'fuzz    ten million array layouts, and files for the .npy reader, beside numpy (SECONDS=60 for less)' \
 	  'docs    the documentation, without a warning' \
 	  'clean   remove what was built'
 
@@ -132,6 +133,25 @@ matrix:
 bench: setup
 	$(RUN) PATH="$$PATH" swift package --package-path Tests/Benchmarks --scratch-path $(BUILD)-bench \
 	  -Xlinker -rpath -Xlinker '$(libdir)' --disable-sandbox benchmark
+
+# Array layouts against numpy's answers, and the .npy reader, guided by libFuzzer, against numpy's reader. A run without SECONDS takes
+# ten minutes or so; with it, that many seconds and no more. FUZZ_SEED=n repeats what a run did that printed it.
+#
+# Of all descriptors are compared: whether they are an array, its shape, strides, contiguity and offset, and up to a hundred
+# elements. One in ten is passed to Python as well, shared, read-only and lent, and comes back; and for each fifty, numpy makes an
+# array of its own for Swift to read.
+FUZZ_SEED := $(or $(FUZZ_SEED),$(shell date +%s))
+fuzz: setup
+	swift build $(call FUZZER,,Layouts)
+	swift build $(call FUZZER,-npy,NumpyFile) --sanitize=fuzzer
+	$(RUN) FUZZ_SEED=$(FUZZ_SEED) $(BUILD)-fuzz/release/Layouts 10000000 $(if $(SECONDS),$$(($(SECONDS) / 2)),3600)
+	rm -rf $(BUILD)-fuzz-npy/corpus
+	$(RUN) $(VENV)/bin/python -m Tests.Fixtures.npy $(BUILD)-fuzz-npy/corpus
+	$(RUN) SWIFT_BACKTRACE=enable=no $(BUILD)-fuzz-npy/release/NumpyFile $(BUILD)-fuzz-npy/corpus -seed=$(FUZZ_SEED) \
+	  -max_total_time=$(if $(SECONDS),$$(($(SECONDS) / 2)),180) -dict=Tests/Fixtures/npy.dict -max_len=12000 -timeout=10 \
+	  -artifact_prefix=$(BUILD)-fuzz-npy/ -verbosity=0 -print_final_stats=1
+
+FUZZER = $(subst $(BUILD),$(BUILD)-fuzz$(1),$(SWIFT_FLAGS)) --package-path Tests/Fuzzing -c release --product $(2)
 
 # MARK: Care
 
