@@ -153,18 +153,10 @@ extension ArrayLayout {
     }
 
     /// Calls `body` with the lengths and then the strides in bytes, as the shim takes them.
-    ///
-    /// - Throws: ``PythonError/invalidBuffer(_:)`` when the elements, those that are repeated included, are more bytes than CPython
-    ///   counts; what `body` throws.
-    func withExtents<R>(
-        elementSize: Int, _ body: (UnsafePointer<Int>) throws(PythonError) -> R
-    ) throws(PythonError) -> R {
-        guard !count.multipliedReportingOverflow(by: elementSize).overflow else {
-            throw .invalidBuffer("the shape \(shape) of elements of \(elementSize) bytes is too large")
-        }
+    func withExtents<R, E>(elementSize: Int, _ body: (UnsafePointer<Int>) throws(E) -> R) throws(E) -> R {
         // The stride of a dimension that is never stepped along need not fit. One number more: an empty array has no address.
         let extents = shape + strides.map { $0 &* elementSize } + [0]
-        return try unsafe extents.withUnsafeBufferPointer { extents throws(PythonError) in
+        return try unsafe extents.withUnsafeBufferPointer { extents throws(E) in
             guard let base = extents.baseAddress else { preconditionFailure("an array without an address") }
             return try unsafe body(base)
         }

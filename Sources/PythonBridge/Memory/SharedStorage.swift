@@ -195,7 +195,7 @@ extension SharedStorage {
         try checkFile()
         let size = MemoryLayout<Element>.stride
         let first = unsafe base + byteOffset + (layout.count == 0 ? 0 : layout.offset * size)
-        let view = try unsafe layout.withExtents(elementSize: size) { extents in
+        let view = unsafe layout.withExtents(elementSize: size) { extents in
             unsafe cshim_share_array(
                 first, Int32(layout.shape.count), extents, size, Element.formatText, isReadOnly,
                 Unmanaged.passRetained(self).toOpaque(), releaseStorage)
