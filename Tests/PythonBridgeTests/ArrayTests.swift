@@ -326,11 +326,10 @@ import Testing
 
     @Test(arguments: [1 << 60, 1 << 61, (1 << 61) + 1])
     func `an element repeated beyond the bytes that 64 bits can count throws`(length: Int) throws {
-        let repeated = try SharedArray<Double>(shape: [1]).broadcast(to: [length])
-        let layout = repeated.layout
+        let layout = try ArrayLayout(rowMajor: [1]).broadcast(to: [length])
         for error in [
-            thrown { try TestPython.memory("keep_array")(repeated, "repeated") },
-            thrown { try TestPython.memory("keep_array")(.lending(repeated), "repeated") },
+            thrown { _ = try SharedArray<Double>(shape: [1]).broadcast(to: [length]) },
+            thrown { _ = try SharedArray(try SharedBuffer<Double>(capacity: 1), layout: layout) },
             thrown { try TestPython.memory("keep_array")(.lending([1.0], layout), "repeated") },
         ] {
             guard case .invalidBuffer = error else {
