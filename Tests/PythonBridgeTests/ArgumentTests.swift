@@ -158,9 +158,9 @@ import Testing
         struct Looked: PythonConvertible {
             let depth: Int
             func pythonValue() throws(PythonError) -> PythonValue {
-                guard depth > 0 else { return try 1.pythonValue() }
+                guard depth > 0 else { return try unsafe 1.pythonValue() }
                 let below: Int = try TestPython.fixture("add", in: "values")(Looked(depth: depth - 1), 1)
-                return try below.pythonValue()
+                return try unsafe below.pythonValue()
             }
         }
         let total: Int = try TestPython.fixture("add", in: "values")(Looked(depth: 50), Looked(depth: 7))
@@ -172,7 +172,7 @@ import Testing
         struct Odd: PythonArgument {
             let count: Int
             func pass(to call: inout PythonCall) throws(PythonError) {
-                for _ in 0..<count { call.append(try 1.pythonValue()) }
+                for _ in 0..<count { call.append(try unsafe 1.pythonValue()) }
             }
         }
         await #expect(processExitsWith: .failure) { [count] in

@@ -253,7 +253,7 @@ extension Variant {
             """
             struct Celsius: PythonConvertible {
                 func pythonValue() throws(PythonError) -> PythonValue {
-                    let value = try 1.5.pythonValue() // error
+                    let value = try unsafe 1.5.pythonValue() // error
                     HERE
                 }
             }
@@ -266,7 +266,7 @@ extension Variant {
             """
             struct Celsius: PythonArgument {
                 func pass(to call: inout PythonCall) throws(PythonError) {
-                    let value = try 1.5.pythonValue() // error
+                    let value = try unsafe 1.5.pythonValue() // error
                     HERE
                 }
             }
@@ -279,7 +279,7 @@ extension Variant {
             """
             struct Celsius: PythonArgument {
                 HERE
-                    call.append(try 1.5.pythonValue())
+                    call.append(try unsafe 1.5.pythonValue())
                 }
             }
             """,
@@ -517,14 +517,16 @@ extension Variant {
         entry(
             "a lent layout in the name of another", "_ lent: borrowing LentArray<Int>, _ call: inout PythonCall",
             "try lent.pass(to: &call)"),
+        entry("a value of a thread that may not be attached", "_ number: Double", "_ = try number.pythonValue()"),
+        entry(
+            "memory as a value of a thread that may not be attached", "_ array: SharedArray<Int>",
+            "_ = try array.pythonValue()"),
         entry("an element at an address", "_ address: UnsafeRawPointer", "_ = Int.element(at: address)"),
     ]
 
     private static func entry(_ description: String, _ parameter: String, _ statement: String) -> Variant {
-        let marked =
-            statement.hasPrefix("_ = ")
-            ? "_ = unsafe " + statement.dropFirst(4)
-            : statement.hasPrefix("try ") ? "try unsafe " + statement.dropFirst(4) : "unsafe " + statement
+        let leading = ["_ = try ", "_ = ", "try "].first { statement.hasPrefix($0) } ?? ""
+        let marked = leading + "unsafe " + statement.dropFirst(leading.count)
         return Variant(
             description + " without 'unsafe'",
             """

@@ -6,21 +6,22 @@ internal import CShim
 ///
 /// ```swift
 /// extension Celsius: PythonConvertible {
-///     func pythonValue() throws(PythonError) -> PythonValue { try degrees.pythonValue() }
+///     @unsafe func pythonValue() throws(PythonError) -> PythonValue { try unsafe degrees.pythonValue() }
 /// }
 /// ```
 public protocol PythonConvertible: PythonArgument {
-    /// A new Python object of this value. Called while the thread is attached.
+    /// A new Python object of this value. The bridge calls it while the thread is attached, as whoever else calls it must see to;
+    /// and the value must not leave the thread, nor stay until it is detached.
     ///
     /// - Throws: ``PythonError`` when there is none.
-    func pythonValue() throws(PythonError) -> PythonValue
+    @unsafe func pythonValue() throws(PythonError) -> PythonValue
 }
 
 extension PythonConvertible {
     /// Appends the value to the call.
     @inlinable
     public func pass(to call: inout PythonCall) throws(PythonError) {
-        call.append(try pythonValue())
+        call.append(try unsafe pythonValue())
     }
 }
 
@@ -29,7 +30,7 @@ extension BinaryInteger where Self: PythonConvertible {
     ///
     /// - Throws: ``PythonError/conversion(expected:found:)`` beyond the range of 64 bits.
     @inlinable
-    public func pythonValue() throws(PythonError) -> PythonValue {
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
         if let value = Int64(exactly: self) { return try PythonValue(value) }
         if let value = UInt64(exactly: self) { return try PythonValue(value) }
         throw .conversion(expected: "an integer of 64 bits", found: "\(self)")
@@ -61,42 +62,42 @@ extension UInt8: PythonConvertible {}
 
 extension Double: PythonConvertible {
     /// A `float`. Source: `PyFloat_FromDouble`.
-    public func pythonValue() throws(PythonError) -> PythonValue {
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
         unsafe try PythonValue(created: cshim_float(self))
     }
 }
 
 extension Float: PythonConvertible {
     /// A `float`, which holds every `Float` exactly.
-    public func pythonValue() throws(PythonError) -> PythonValue {
-        try Double(self).pythonValue()
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
+        try unsafe Double(self).pythonValue()
     }
 }
 
 extension Float16: PythonConvertible {
     /// A `float`, which holds every `Float16` exactly.
-    public func pythonValue() throws(PythonError) -> PythonValue {
-        try Double(self).pythonValue()
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
+        try unsafe Double(self).pythonValue()
     }
 }
 
 extension Complex: PythonConvertible {
     /// A `complex`, which holds every number exactly. Source: `PyComplex_FromDoubles`.
-    public func pythonValue() throws(PythonError) -> PythonValue {
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
         unsafe try PythonValue(created: cshim_complex(Double(real), Double(imaginary)))
     }
 }
 
 extension Bool: PythonConvertible {
     /// `True` or `False`.
-    public func pythonValue() -> PythonValue {
+    @unsafe public func pythonValue() -> PythonValue {
         unsafe PythonValue(taking: cshim_bool(self))
     }
 }
 
 extension String: PythonConvertible {
     /// A `str`, a copy of the text. Source: `PyUnicode_FromStringAndSize`.
-    public func pythonValue() throws(PythonError) -> PythonValue {
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
         MemoryLedger.countCopy(byteCount: utf8.count)
         return unsafe try PythonValue(created: cshim_string(self, utf8.count))
     }
@@ -106,9 +107,9 @@ extension Optional: PythonArgument where Wrapped: PythonConvertible {}
 
 extension Optional: PythonConvertible where Wrapped: PythonConvertible {
     /// `None` for nil.
-    public func pythonValue() throws(PythonError) -> PythonValue {
-        if let value = self { return try value.pythonValue() }
-        return PythonNone().pythonValue()
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
+        if let value = self { return try unsafe value.pythonValue() }
+        return unsafe PythonNone().pythonValue()
     }
 }
 
@@ -118,7 +119,7 @@ public struct PythonNone: PythonConvertible, Sendable {
     public init() {}
 
     /// `None`.
-    public func pythonValue() -> PythonValue {
+    @unsafe public func pythonValue() -> PythonValue {
         unsafe PythonValue(taking: cshim_none())
     }
 }
@@ -129,11 +130,11 @@ extension Array: PythonConvertible where Element: PythonConvertible {
     /// A new `list`. Each item becomes a Python object of its own, so this copies; `.lending(array)` and
     /// ``SharedBuffer`` do not. Source: `PyList_New`.
     @inlinable
-    public func pythonValue() throws(PythonError) -> PythonValue {
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
         MemoryLedger.countCopy(byteCount: count * MemoryLayout<Element>.stride)
         let list = try PythonValue(listOf: count)
         // A failure half way frees the list with the items that it has.
-        for index in indices { list.fill(index, with: try self[index].pythonValue()) }
+        for index in indices { list.fill(index, with: try unsafe self[index].pythonValue()) }
         return list
     }
 }

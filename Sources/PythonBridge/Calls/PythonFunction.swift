@@ -29,8 +29,8 @@ public struct PythonFunction: Sendable {
 
 extension PythonFunction: PythonConvertible {
     /// The function itself.
-    public func pythonValue() throws(PythonError) -> PythonValue {
-        try object.pythonValue()
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
+        try unsafe object.pythonValue()
     }
 }
 

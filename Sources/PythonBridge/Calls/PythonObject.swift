@@ -19,7 +19,7 @@ public final class PythonObject: Sendable {
 
     /// Imports a module. The thread is attached.
     convenience init(importing module: String) throws(PythonError) {
-        let name = try module.pythonValue()
+        let name = try unsafe module.pythonValue()
         unsafe self.init(taking: try PythonValue(created: cshim_import(name.handle)).take())
     }
 
@@ -51,7 +51,7 @@ public final class PythonObject: Sendable {
         let attachment = try Attachment()
         defer { extendLifetime(attachment) }
         try validate()
-        let name = try name.pythonValue()
+        let name = try unsafe name.pythonValue()
         return unsafe PythonObject(taking: try PythonValue(created: cshim_attribute(handle, name.handle)).take())
     }
 
@@ -71,7 +71,7 @@ public final class PythonObject: Sendable {
 
 extension PythonObject: PythonConvertible {
     /// The object itself.
-    public func pythonValue() throws(PythonError) -> PythonValue {
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
         try validate()
         return unsafe PythonValue(taking: cshim_retain(handle))
     }

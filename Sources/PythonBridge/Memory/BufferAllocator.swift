@@ -21,7 +21,7 @@ public struct BufferAllocator<Element: BufferElement>: PythonConvertible, Sendab
     public init() {}
 
     /// The Python function.
-    public func pythonValue() throws(PythonError) -> PythonValue {
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
         let context = unsafe Unmanaged.passRetained(AllocatorContext(Self.self)).toOpaque()
         let function = unsafe cshim_function(
             context,
@@ -73,7 +73,7 @@ private final class AllocatorContext: Sendable {
         _ buffer: SharedBuffer<Element>, as memory: some PythonConvertible
     ) throws(PythonError) -> PythonValue {
         cshim_ledger_add(.CSHIM_BYTES_ON_DEMAND, Int64(buffer.count * MemoryLayout<Element>.stride))
-        return try memory.pythonValue()
+        return try unsafe memory.pythonValue()
     }
 
     func allocate(arguments: UnsafeBufferPointer<OpaquePointer>) throws(PythonError) -> OpaquePointer {

@@ -24,8 +24,8 @@ public struct Exporter: PythonConvertible {
     public init<Element: BufferElement>(_ view: StridedView<Element>) { memory = view }
 
     /// A new exporter.
-    public func pythonValue() throws(PythonError) -> PythonValue {
-        let view = try memory.pythonValue()
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
+        let view = try unsafe memory.pythonValue()
         return unsafe PythonValue(taking: cshim_exporter_of(view.handle))
     }
 }

@@ -108,7 +108,7 @@ public struct SharedArray<Element: BufferElement>: Sendable {
 
 extension SharedArray: PythonConvertible {
     /// A `memoryview` of the memory, which Python may keep.
-    public func pythonValue() throws(PythonError) -> PythonValue {
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
         try buffer.storage.share(
             layout, of: Element.self, from: buffer.byteOffset, isReadOnly: !isWritableByPython)
     }

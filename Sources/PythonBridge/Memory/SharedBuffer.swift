@@ -237,7 +237,7 @@ extension SharedBuffer: RandomAccessCollection {
 extension SharedBuffer: PythonConvertible {
     /// A `memoryview` of the memory, which Python may keep.
     @inlinable
-    public func pythonValue() throws(PythonError) -> PythonValue {
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
         let size = MemoryLayout<Element>.stride
         return try unsafe storage.share(
             base: base, count: count, stride: size, itemSize: size, format: Element.formatText,

@@ -60,7 +60,7 @@ extension StridedView: RandomAccessCollection {
 extension StridedView: PythonConvertible {
     /// A `memoryview` of the memory, which Python may keep but not write to.
     @inlinable
-    public func pythonValue() throws(PythonError) -> PythonValue {
+    @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
         let size = MemoryLayout<Element>.stride
         return try unsafe buffer.storage.share(
             base: buffer.base + start * size, count: count, stride: stride * size, itemSize: size,
