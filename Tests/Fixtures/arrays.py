@@ -69,14 +69,14 @@ MADE = {
 held: dict[str, np.ndarray] = {}
 
 
-def make(name: str, samples: list, dtype: str) -> np.ndarray:
-    """One of the arrays above, over the samples repeated."""
-    held[name + dtype] = MADE[name](np.resize(np.array(samples, dtype=dtype), 48))
-    return held[name + dtype]
+def make(name: str, samples: list, dtype: str, key: str) -> np.ndarray:
+    """One of the arrays above, over the samples repeated; held under the key, of which each test has its own."""
+    held[key] = MADE[name](np.resize(np.array(samples, dtype=dtype), 48))
+    return held[key]
 
 
-def made(name: str, dtype: str) -> np.ndarray:
-    return held[name + dtype]
+def made(key: str) -> np.ndarray:
+    return held[key]
 
 
 # MARK: Consumers that ask for less than strides

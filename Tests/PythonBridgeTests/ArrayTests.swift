@@ -107,8 +107,8 @@ import Testing
                 "list(__import__('Tests.Fixtures.arrays').Fixtures.arrays.MADE)")
             #expect(names.count == 16)
             for name in names {
-                let result: PythonArray<E> = try make(name, E.samples, E.dtype)
-                let numpys: PythonObject = try arrays("made")(name, E.dtype)
+                let result: PythonArray<E> = try make(name, E.samples, E.dtype, "\(E.self)")
+                let numpys: PythonObject = try arrays("made")("\(E.self)")
                 let seen: [[Int]] = try description(numpys)
                 #expect(unsafe result.withUnsafePointer { Int(bitPattern: $0) } == seen[0][0], "\(name)")
                 #expect(result.shape == seen[1], "\(name)")
@@ -279,7 +279,9 @@ import Testing
     func `an array is read as its own type and no other`(type: any TestElement.Type, other: any TestElement.Type) throws
     {
         func check<E: TestElement, F: TestElement>(_: E.Type, _: F.Type) throws {
-            let error = thrown { let _: PythonArray<F> = try arrays("make")("a line", E.samples, E.dtype) }
+            let error = thrown {
+                let _: PythonArray<F> = try arrays("make")("a line", E.samples, E.dtype, "\(E.self) as \(F.self)")
+            }
             #expect((error == nil) == (E.dtype == F.dtype))
             #expect(error?.isConversion != false)
             let shared = thrown {

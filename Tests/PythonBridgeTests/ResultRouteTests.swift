@@ -56,10 +56,8 @@ import Testing
             try python.run(
                 """
                 def route_copy(source, allocate):
-                    global route_address
                     result = allocate(len(source))
                     np.asarray(result)[:] = np.asarray(source)
-                    route_address = np.asarray(result).__array_interface__["data"][0]
                     return result
                 """)
             let copy = try python.function("route_copy", in: "__main__")
@@ -336,19 +334,20 @@ import Testing
     @Test(arguments: elementTypes)
     func `Python's array is read where it is, and held`(type: any TestElement.Type) throws {
         func check<E: TestElement>(_: E.Type) throws {
-            try python.run(
-                "def route_make(samples): global route_made; route_made = np.array(samples); return route_made")
-            let make = try python.function("route_make", in: "__main__")
+            let held: PythonObject = try python.evaluate("[]")
+            let make = try lambda("lambda samples, held: held.append(np.array(samples)) or held[0]")
             let samples = E.samples
             let (result, ledger) = try MemoryLedger.recording { () throws(PythonError) -> PythonBuffer<E> in
-                try make(.lending(samples))
+                try make(.lending(samples), held)
             }
             expectNoCopy(ledger)
             #expect(ledger.bytesShared == 0)
-            let address: Int = try python.evaluate("route_made.__array_interface__['data'][0]")
+            let address: Int = try lambda("lambda held: held[0].__array_interface__['data'][0]")(held)
             #expect(unsafe result.withUnsafeBufferPointer { Int(bitPattern: $0.baseAddress) } == address)
-            try python.run("route_made[0] = route_made[1]; del route_made; gc.collect()")
-            try python.run("route_churn = [np.zeros(\(samples.count), '\(E.dtype)') for _ in range(64)]")
+            // Python changes it, drops it, and makes others, which would take its place if it were gone.
+            try lambda("lambda held: (np.copyto(held[0][:1], held[0][1:2]), held.clear(), gc.collect())")(held)
+            try lambda("lambda held, n, dtype: held.extend([np.zeros(n, dtype) for _ in range(64)])")(
+                held, samples.count, E.dtype)
             #expect(Array(result) == [samples[1]] + samples.dropFirst())
         }
         try check(type)
