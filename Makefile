@@ -147,9 +147,11 @@ fuzz: setup
 	$(RUN) FUZZ_SEED=$(FUZZ_SEED) $(BUILD)-fuzz/release/Layouts 10000000 $(if $(SECONDS),$$(($(SECONDS) / 2)),3600)
 	rm -rf $(BUILD)-fuzz-npy/corpus
 	$(RUN) $(VENV)/bin/python -m Tests.Fixtures.npy $(BUILD)-fuzz-npy/corpus
-	$(RUN) SWIFT_BACKTRACE=enable=no $(BUILD)-fuzz-npy/release/NumpyFile $(BUILD)-fuzz-npy/corpus -seed=$(FUZZ_SEED) \
+	@# Without Swift's own handler of signals, which would keep libFuzzer's from writing the file down.
+	set -o pipefail; $(RUN) SWIFT_BACKTRACE=enable=no $(BUILD)-fuzz-npy/release/NumpyFile $(BUILD)-fuzz-npy/corpus -seed=$(FUZZ_SEED) \
 	  -max_total_time=$(if $(SECONDS),$$(($(SECONDS) / 2)),180) -dict=Tests/Fixtures/npy.dict -max_len=12000 -timeout=10 \
-	  -artifact_prefix=$(BUILD)-fuzz-npy/ -verbosity=0 -print_final_stats=1
+	  -artifact_prefix=$(BUILD)-fuzz-npy/ -verbosity=0 -print_final_stats=1 2>&1 | \
+	  sed '/^###### Recommended/,/^###### End/d'
 
 FUZZER = $(subst $(BUILD),$(BUILD)-fuzz$(1),$(SWIFT_FLAGS)) --package-path Tests/Fuzzing -c release --product $(2)
 

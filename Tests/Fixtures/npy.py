@@ -83,9 +83,9 @@ def product(shape) -> int:
 
 
 def column(path: str) -> list:
-    """Tell the elements of the first column, bit for bit, as numpy maps them."""
+    """Tell the elements of the last column, bit for bit, as numpy maps them."""
     array = np.load(path, mmap_mode="r", allow_pickle=False)
-    return (array if array.ndim == 1 else array[:, 0]).astype(float).view(np.int64).tolist()
+    return (array if array.ndim == 1 else array[:, -1]).astype(float).view(np.int64).tolist()
 
 
 def seeds(folder: str) -> None:

@@ -38,12 +38,12 @@ private final class Fuzzer: Sendable {
         }
     }
 
-    /// Reads the first column by way of the mapped file, as the program does.
+    /// Reads the last column by way of the mapped file, as the program does.
     private func load(_ header: NumpyHeader) throws {
         let isTable = header.shape.count == 1 || header.shape.count == 2 && header.shape[1] > 0
         let isAligned = header.dataOffset.isMultiple(of: header.element.size)
         let result = Result { () throws(Failure) in
-            try NumpyFile(InputFile(path)).load(column: "1")
+            try NumpyFile(InputFile(path)).load(column: header.shape.count == 2 ? "\(header.shape[1])" : "1")
         }
         switch result {
         case .failure(let failure):
