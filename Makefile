@@ -143,14 +143,14 @@ bench: setup
 FUZZ_SEED := $(or $(FUZZ_SEED),$(shell date +%s))
 fuzz: setup
 	swift build $(call FUZZER,,Layouts)
-	swift build $(call FUZZER,-npy,NumpyFile) --sanitize=fuzzer
+	swift build $(call FUZZER,-asan,NumpyFile) --sanitize=fuzzer --sanitize=address
 	$(RUN) FUZZ_SEED=$(FUZZ_SEED) $(BUILD)-fuzz/release/Layouts 10000000 $(if $(SECONDS),$$(($(SECONDS) / 2)),3600)
-	rm -rf $(BUILD)-fuzz-npy/corpus
-	$(RUN) $(VENV)/bin/python -m Tests.Fixtures.npy $(BUILD)-fuzz-npy/corpus
+	rm -rf $(BUILD)-fuzz-asan/corpus
+	$(RUN) $(VENV)/bin/python -m Tests.Fixtures.npy $(BUILD)-fuzz-asan/corpus
 	@# Without Swift's own handler of signals, which would keep libFuzzer's from writing the file down.
-	set -o pipefail; $(RUN) SWIFT_BACKTRACE=enable=no $(BUILD)-fuzz-npy/release/NumpyFile $(BUILD)-fuzz-npy/corpus -seed=$(FUZZ_SEED) \
+	set -o pipefail; $(RUN) SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(BUILD)-fuzz-asan/release/NumpyFile $(BUILD)-fuzz-asan/corpus -seed=$(FUZZ_SEED) \
 	  -max_total_time=$(if $(SECONDS),$$(($(SECONDS) / 2)),180) -dict=Tests/Fixtures/npy.dict -max_len=12000 -timeout=10 \
-	  -artifact_prefix=$(BUILD)-fuzz-npy/ -verbosity=0 -print_final_stats=1 2>&1 | \
+	  -artifact_prefix=$(BUILD)-fuzz-asan/ -verbosity=0 -print_final_stats=1 2>&1 | \
 	  sed '/^###### Recommended/,/^###### End/d'
 
 FUZZER = $(subst $(BUILD),$(BUILD)-fuzz$(1),$(SWIFT_FLAGS)) --package-path Tests/Fuzzing -c release --product $(2)
