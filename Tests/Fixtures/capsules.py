@@ -52,6 +52,11 @@ def move_array(exporter) -> list[int]:
     return [address, release]
 
 
+def forget_null_count(array) -> None:
+    """Have a capsule's Arrow array say that nobody has counted its nulls."""
+    ArrowArray.from_address(_api.PyCapsule_GetPointer(array, b"arrow_array")).null_count = -1
+
+
 def move(exporter, kind: str) -> list[int]:
     """Take out a structure of some kind: its address, and that of the function that gives it up."""
     return move_array(exporter) if kind == "array" else move_tensor(exporter, kind.encode())

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from Tests.Fixtures.capsules import Fake, HandMade, give  # noqa: F401  (for expressions)
+from Tests.Fixtures.capsules import Fake, HandMade, forget_null_count, give  # noqa: F401  (for expressions)
 
 REQUIRED = ["numpy", "pyarrow", "polars"]
 OPTIONAL = ["torch"]
@@ -250,6 +250,15 @@ class OnlyArrow:
 
     def __arrow_c_array__(self, requested_schema=None):
         return self.wrapped.__arrow_c_array__(requested_schema)
+
+
+class Uncounted(OnlyArrow):
+    """Has nulls or not, which nobody has counted."""
+
+    def __arrow_c_array__(self, requested_schema=None):
+        pair = super().__arrow_c_array__(requested_schema)
+        forget_null_count(pair[1])
+        return pair
 
 
 def make(source: str, dtype: str, values: list):
