@@ -208,41 +208,43 @@ extension InterchangeTests {
         #expect(lease.hasEnded)
     }
 
-    // MARK: - A hundred thousand times
-
-    @Test(arguments: try libraries())
-    func `a hundred thousand arrays of Swift's memory leave nothing`(library: String) async {
-        await #expect(processExitsWith: .success) { [library] in
-            let roundTrip = try Self.fixture("round_trip")
-            let buffer = try Self.writable([1.0, 2, 3])
-            try MemoryTests.expectFlat(100_000, blocks: 500) { _ in
-                let count: Int = try roundTrip(Exporter(buffer), library)
-                #expect(count == 3)
+    /// A hundred thousand times, one test after the other: each keeps a processor busy.
+    @Suite(.serialized, .timeLimit(.minutes(5))) struct LeakTests {
+        @Test(arguments: try InterchangeTests.libraries())
+        func `a hundred thousand arrays of Swift's memory leave nothing`(library: String) async {
+            await #expect(processExitsWith: .success) { [library] in
+                let roundTrip = try InterchangeTests.fixture("round_trip")
+                let buffer = try InterchangeTests.writable([1.0, 2, 3])
+                try MemoryTests.expectFlat(100_000, blocks: 500) { _ in
+                    let count: Int = try roundTrip(Exporter(buffer), library)
+                    #expect(count == 3)
+                }
             }
         }
-    }
 
-    @Test(arguments: try sources())
-    func `a hundred thousand views of Python's memory leave nothing`(source: String) async {
-        await #expect(processExitsWith: .success) { [source] in
-            let identity = try Self.fixture("identity")
-            let object = try Self.make(source, [1.0, 2, 3])
-            try MemoryTests.expectFlat(100_000, blocks: 500) { _ in
-                let buffer: PythonBuffer<Double> = try identity(object)
-                #expect(buffer.count == 3)
+        @Test(arguments: try InterchangeTests.sources())
+        func `a hundred thousand views of Python's memory leave nothing`(source: String) async {
+            await #expect(processExitsWith: .success) { [source] in
+                let identity = try InterchangeTests.fixture("identity")
+                let object = try InterchangeTests.make(source, [1.0, 2, 3])
+                try MemoryTests.expectFlat(100_000, blocks: 500) { _ in
+                    let buffer: PythonBuffer<Double> = try identity(object)
+                    #expect(buffer.count == 3)
+                }
             }
         }
-    }
 
-    @Test func `a hundred thousand refusals leave nothing`() async {
-        await #expect(processExitsWith: .success) {
-            let identity = try Self.fixture("identity")
-            let objects = try [
-                "OnlyArrow(pa.array([1.5, None]))", "pa.chunked_array([[1.5], [2.5]])", "OnlyArrow(pa.array(['a']))",
-                "Fake('capsule')", "Fake(device=(2, 0))", "OnlyDLPack(np.zeros(2, np.float32))",
-            ].map(Self.evaluate)
-            try MemoryTests.expectFlat(100_000 / objects.count, blocks: 500) { _ in
-                for object in objects { _ = thrown { let _: PythonBuffer<Double> = try identity(object) } }
+        @Test func `a hundred thousand refusals leave nothing`() async {
+            await #expect(processExitsWith: .success) {
+                let identity = try InterchangeTests.fixture("identity")
+                let objects = try [
+                    "OnlyArrow(pa.array([1.5, None]))", "pa.chunked_array([[1.5], [2.5]])",
+                    "OnlyArrow(pa.array(['a']))",
+                    "Fake('capsule')", "Fake(device=(2, 0))", "OnlyDLPack(np.zeros(2, np.float32))",
+                ].map(InterchangeTests.evaluate)
+                try MemoryTests.expectFlat(100_000 / objects.count, blocks: 500) { _ in
+                    for object in objects { _ = thrown { let _: PythonBuffer<Double> = try identity(object) } }
+                }
             }
         }
     }
