@@ -11,8 +11,8 @@ internal import CShim
 ///
 /// - Warning: PyTorch (2.13) asks for version 1.0, and writes to read-only memory all the same. It ends the process when a stride is
 ///   negative. Both are so with numpy's arrays, too.
-public struct Exporter: PythonConvertible {
-    private let memory: any PythonConvertible
+public struct Exporter: PythonConvertible, Sendable {
+    private let memory: any PythonConvertible & Sendable
 
     /// The exporter of a buffer's memory.
     public init<Element: BufferElement>(_ buffer: SharedBuffer<Element>) { memory = buffer }
