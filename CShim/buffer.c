@@ -321,10 +321,9 @@ bool cshim_view_acquire(cshim_object *object, cshim_view *result) {
     return true;
 }
 
-/// The exporter that a memoryview, or an array made from one, holds: borrowed, or null.
-static cshim_exporter *exporter_behind(PyObject *object) {
+cshim_exporter *cshim_exporter_behind(cshim_object *view) {
     enum { longest_chain = 64 };
-    Py_INCREF(object);
+    PyObject *object = Py_NewRef(py(view));
     for (int i = 0; i < longest_chain && object != NULL && Py_TYPE(object) != exporter_type; i += 1) {
         // An array has another array, a memoryview or the exporter for its base; a memoryview may be one of an array.
         PyObject *base = PyMemoryView_Check(object) ? Py_XNewRef(PyMemoryView_GET_BUFFER(object)->obj)
@@ -333,16 +332,16 @@ static cshim_exporter *exporter_behind(PyObject *object) {
         Py_DECREF(object);
         object = base;
     }
-    bool is_ours = object != NULL && Py_TYPE(object) == exporter_type;
-    Py_XDECREF(object); // whoever it was taken from holds it
-    return is_ours ? (cshim_exporter *)object : NULL;
+    if (object != NULL && Py_TYPE(object) == exporter_type) return (cshim_exporter *)object;
+    Py_XDECREF(object);
+    return NULL;
 }
 
-void *cshim_owner_of(cshim_object *object) {
-    cshim_exporter *exporter = exporter_behind(py(object));
-    bool is_shared = exporter != NULL && !atomic_load_explicit(&exporter->has_ended, memory_order_acquire);
-    return is_shared ? exporter->owner : NULL;
+void *cshim_owner(cshim_exporter *exporter) {
+    return atomic_load_explicit(&exporter->has_ended, memory_order_acquire) ? NULL : exporter->owner;
 }
+
+void cshim_exporter_release(cshim_exporter *exporter) { Py_DECREF(exporter); }
 
 void cshim_view_release(void *view) {
     cshim_view_handle *handle = view;

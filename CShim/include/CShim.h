@@ -141,9 +141,14 @@ bool cshim_has_buffer(cshim_object *object);
 /// Takes a view by the buffer protocol (PyBUF_RECORDS_RO). Returns false on failure.
 bool cshim_view_acquire(cshim_object *object, cshim_view *view);
 
-/// What was given to cshim_share, if the object is a memoryview of such memory, or an array made from one: borrowed
-/// from the object, or null.
-void *_Nullable cshim_owner_of(cshim_object *object);
+/// New reference to the exporter that a memoryview, or an array made from one, holds; null when it holds none.
+cshim_exporter *_Nullable cshim_exporter_behind(cshim_object *view);
+
+/// What was given to cshim_share: borrowed from the exporter, or null when its memory is or was lent.
+void *_Nullable cshim_owner(cshim_exporter *exporter);
+
+/// Gives up one reference.
+void cshim_exporter_release(cshim_exporter *exporter);
 
 /// Takes a view by DLPack (`__dlpack__`), version 1 or before. Returns false on failure.
 bool cshim_view_acquire_dlpack(cshim_object *object, cshim_view *view);

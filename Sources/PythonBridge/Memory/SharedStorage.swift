@@ -207,7 +207,11 @@ extension SharedStorage {
 extension SharedStorage {
     /// The storage behind a memoryview, or behind an array made from one; nil for memory that Swift does not share.
     static func shared(as value: borrowing PythonValue) -> SharedStorage? {
-        unsafe cshim_owner_of(value.handle).map { unsafe Unmanaged<SharedStorage>.fromOpaque($0).takeUnretainedValue() }
+        guard let exporter = unsafe cshim_exporter_behind(value.handle) else { return nil }
+        defer { unsafe cshim_exporter_release(exporter) }
+        return unsafe cshim_owner(exporter).map {
+            unsafe Unmanaged<SharedStorage>.fromOpaque($0).takeUnretainedValue()
+        }
     }
 }
 
