@@ -140,17 +140,20 @@ bench: setup
 # Of all descriptors are compared: whether they are an array, its shape, strides, contiguity and offset, and up to a hundred
 # elements. One in ten is passed to Python as well, shared, read-only and lent, and comes back; and for each fifty, numpy makes an
 # array of its own for Swift to read.
+#
+# The reader is not fuzzed under AddressSanitizer: SwiftPM passes the two sanitizers in no fixed order, and in one of them swiftc
+# leaves out the coverage that guides libFuzzer. What it reads is checked for bounds anyway.
 FUZZ_SEED := $(or $(FUZZ_SEED),$(shell date +%s))
 fuzz: setup
 	swift build $(call FUZZER,,Layouts)
-	swift build $(call FUZZER,-asan,NumpyFile) --sanitize=fuzzer --sanitize=address
+	swift build $(call FUZZER,-npy,NumpyFile) --sanitize=fuzzer
 	$(RUN) FUZZ_SEED=$(FUZZ_SEED) $(BUILD)-fuzz/release/Layouts 10000000 $(if $(SECONDS),$$(($(SECONDS) / 2)),3600)
-	rm -rf $(BUILD)-fuzz-asan/corpus
-	$(RUN) $(VENV)/bin/python -m Tests.Fixtures.npy $(BUILD)-fuzz-asan/corpus
+	rm -rf $(BUILD)-fuzz-npy/corpus
+	$(RUN) $(VENV)/bin/python -m Tests.Fixtures.npy $(BUILD)-fuzz-npy/corpus
 	@# Without Swift's own handler of signals, which would keep libFuzzer's from writing the file down.
-	set -o pipefail; $(RUN) SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 $(BUILD)-fuzz-asan/release/NumpyFile $(BUILD)-fuzz-asan/corpus -seed=$(FUZZ_SEED) \
+	set -o pipefail; $(RUN) SWIFT_BACKTRACE=enable=no $(BUILD)-fuzz-npy/release/NumpyFile $(BUILD)-fuzz-npy/corpus -seed=$(FUZZ_SEED) \
 	  -max_total_time=$(if $(SECONDS),$$(($(SECONDS) / 2)),180) -dict=Tests/Fixtures/npy.dict -max_len=12000 -timeout=10 \
-	  -artifact_prefix=$(BUILD)-fuzz-asan/ -verbosity=0 -print_final_stats=1 2>&1 | \
+	  -artifact_prefix=$(BUILD)-fuzz-npy/ -verbosity=0 -print_final_stats=1 2>&1 | \
 	  sed '/^###### Recommended/,/^###### End/d'
 
 FUZZER = $(subst $(BUILD),$(BUILD)-fuzz$(1),$(SWIFT_FLAGS)) --package-path Tests/Fuzzing -c release --product $(2)

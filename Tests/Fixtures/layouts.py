@@ -161,7 +161,9 @@ def random_array(chance: random.Random, memory):
         return np.empty(chance.choice([(), 2, (2, 3)]), dtype)
     if dtype.subdtype:
         dtype = np.dtype([("field", dtype)])
-    shape = [chance.choice([0, 1, 1, 2, 2, 3, 4]) for _ in range(chance.choice([0, 1, 1, 1, 2, 2, 3, 5]))]
+    shape = [
+        chance.choice([0, 1, 1, 2, 2, 3, 4]) for _ in range(chance.choice([0, 1, 1, 1, 2, 2, 3, 5]))
+    ]
     steps, distance = [], dtype.itemsize
     for length in reversed(shape):
         steps.insert(0, distance)
@@ -193,7 +195,9 @@ def changed(chance: random.Random, array):
     if way == 0:
         return array.T
     if way == 1:
-        return array[(..., *(slice(None, None, chance.choice([-2, -1, 1, 2])) for _ in array.shape))]
+        return array[
+            (..., *(slice(None, None, chance.choice([-2, -1, 1, 2])) for _ in array.shape))
+        ]
     if way == 2:
         return np.broadcast_to(array, (chance.randint(0, 3), *array.shape))
     if way == 3:
@@ -228,7 +232,12 @@ def make_arrays(seed: int, count: int, memory) -> list:
     for array in kept:
         start = array.__array_interface__["data"][0]
         is_shared = bool(array.size) and address <= start < address + len(memory)
-        answers += (type_of(array), array.ndim == 1 and array.flags.c_contiguous, is_shared, array.size == 0)
+        answers += (
+            type_of(array),
+            array.ndim == 1 and array.flags.c_contiguous,
+            is_shared,
+            array.size == 0,
+        )
     return [int(answer) for answer in answers]
 
 

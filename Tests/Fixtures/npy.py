@@ -9,7 +9,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 try:
-    from numpy.lib._format_impl import _read_array_header as read_header  # for version 3 there is no public one
+    # For version 3 there is no public one.
+    from numpy.lib._format_impl import _read_array_header as read_header
 except ImportError:
     from numpy.lib.format import _read_array_header as read_header
 
@@ -91,8 +92,17 @@ def column(path: str) -> list:
 def seeds(folder: str) -> None:
     """Write what the fuzzer starts from: files of all kinds, as small as they come."""
     os.makedirs(folder)
-    arrays = [np.zeros(3, dtype) for dtype in [*READABLE, ">f8", ">i2", "c16", "f2", "?", "S2", "U1", "M8[s]"]]
-    arrays += [np.zeros((2, 3)), np.asfortranarray(np.zeros((2, 3), "i2")), np.zeros(()), np.zeros((0, 3)), np.zeros((1,) * 4)]
+    arrays = [
+        np.arange(3).astype(dtype)
+        for dtype in [*READABLE, ">f8", ">i2", "c16", "f2", "?", "S2", "U1", "M8[s]"]
+    ]
+    arrays += [
+        np.arange(6.0).reshape(2, 3),
+        np.arange(6, dtype="i2").reshape(3, 2).T,
+        np.zeros(()),
+        np.zeros((0, 3)),
+        np.zeros((1,) * 4),
+    ]
     arrays += [np.zeros(2, [("a", "f8"), ("b", "i4", 2)])]
     for version in [(1, 0), (2, 0), (3, 0)]:
         for index, array in enumerate(arrays):
