@@ -109,7 +109,7 @@ test-python: $(VENV)/ready-to-test
 SANITIZED_TEST = swift test $(1) --disable-xctest --skip 'ten million' --skip ReadmeTests
 
 asan: $(VENV)/ready-to-test
-	$(RUN) ASAN_OPTIONS=detect_leaks=0 \
+	$(RUN) ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$$PWD/Tests/Fixtures/lsan.supp:print_suppressions=0" \
 	  $(call SANITIZED_TEST,$(subst $(BUILD),$(BUILD)-asan,$(SWIFT_FLAGS)) --sanitize=address)
 
 tsan: $(VENV)/ready-to-test

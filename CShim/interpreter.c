@@ -41,6 +41,23 @@ static PyStatus set_string(PyConfig *config, wchar_t **field, const char *value)
     return value == NULL ? PyStatus_Ok() : PyConfig_SetBytesString(config, field, value);
 }
 
+#if __has_feature(address_sanitizer)
+// To find leaks, AddressSanitizer must see each object by itself, and the frames of Python's functions, which lie in
+// arenas: it looks for pointers in what malloc gave, and not in what mmap did.
+static void *allocate_arena(void *unused, size_t size) {
+    (void)unused;
+    return malloc(size);
+}
+
+static void free_arena(void *unused, void *arena, size_t size) {
+    (void)unused;
+    (void)size;
+    free(arena);
+}
+
+static PyObjectArenaAllocator visible_arenas = {NULL, allocate_arena, free_arena};
+#endif
+
 static PyStatus initialize(const cshim_configuration *wanted) {
     bool isolated = !wanted->uses_environment_variables && !wanted->uses_user_site;
 
@@ -50,8 +67,14 @@ static PyStatus initialize(const cshim_configuration *wanted) {
     before.isolated = isolated;
     before.use_environment = wanted->uses_environment_variables;
     before.utf8_mode = 1;
+#if __has_feature(address_sanitizer)
+    before.allocator = PYMEM_ALLOCATOR_MALLOC;
+#endif
     PyStatus status = Py_PreInitialize(&before);
     if (PyStatus_Exception(status)) return status;
+#if __has_feature(address_sanitizer)
+    PyObject_SetArenaAllocator(&visible_arenas);
+#endif
 
     PyConfig config;
     PyConfig_InitIsolatedConfig(&config);

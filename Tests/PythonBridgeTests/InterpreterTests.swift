@@ -95,6 +95,7 @@ import Testing
         await #expect(processExitsWith: .success) {
             let python = try TestPython.start()
             try python.run("import numpy")
+            checkForLeaks()  // before numpy loses what it cannot give back
             try python.stop()
             let error = thrown { _ = try TestPython.start() }
             #expect(error?.description.contains("numpy") == true)

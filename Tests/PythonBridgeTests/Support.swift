@@ -191,6 +191,13 @@ func openDescriptors() -> Int {
     return count
 }
 
+/// Has LeakSanitizer, where it runs, look for leaks now rather than when the process ends. Source: `lsan_interface.h`.
+func checkForLeaks() {
+    typealias Check = @convention(c) () -> Void
+    guard let check = unsafe dlsym(nil, "__lsan_do_leak_check") else { return }
+    unsafe unsafeBitCast(check, to: Check.self)()
+}
+
 /// What threads run, and what came of it.
 @safe
 private final class Work: @unchecked Sendable {
