@@ -1,7 +1,5 @@
 """What the tests ask of Python about memory it is given."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
 kept: dict[str, object] = {}
@@ -56,38 +54,12 @@ def both_addresses(first, second) -> list[int]:
     return [address(first), address(second)]
 
 
-def keep(name: str, how: str):
-    """With `function`, which keeps its argument's memory under `name` in one of the ways that numpy and Python have."""
-    ways = {
-        "memoryview": lambda memory: memory,
-        "slice": lambda memory: memory[1:],
-        "second memoryview": memoryview,
-        "cast": lambda memory: memory.cast("B"),
-        "asarray": np.asarray,
-        "array slice": lambda memory: np.asarray(memory)[::2],
-        "frombuffer": lambda memory: np.frombuffer(memory, dtype=memory.format),
-        "ndarray": lambda memory: np.ndarray(memory.shape, memory.format, buffer=memory),
-        "ndarray of the exporter": lambda memory: np.ndarray(memory.shape, memory.format, buffer=memory.obj),
-        "exporter": lambda memory: memory.obj,
-        "list": lambda memory: [memory],
-    }
-
-    def keep_view(view) -> None:
-        kept[name] = ways[how](view)
-
-    return SimpleNamespace(function=keep_view)
-
-
 def keep_array(memory, name: str) -> None:
     kept[name] = np.asarray(memory)
 
 
 def kept_values(name: str) -> list:
     return np.asarray(kept[name]).tolist()
-
-
-def kept_address(name: str) -> int:
-    return address(kept[name])
 
 
 def forget(name: str) -> None:

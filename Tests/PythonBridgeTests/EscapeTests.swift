@@ -1,115 +1,12 @@
 import PythonBridge
 import Testing
 
-/// What was lent for one call and is kept longer.
+/// What was lent for one call and is kept longer. ``EscapeMatrixTests`` has the ways to keep one view.
 @Suite struct EscapeTests {
-    static let ways = [
-        "memoryview", "slice", "second memoryview", "cast", "asarray", "array slice", "frombuffer", "ndarray",
-        "ndarray of the exporter", "exporter", "list",
-    ]
-    /// Those of which `numpy.asarray` makes an array of the whole memory.
-    static let wholeWays = [
-        "memoryview", "second memoryview", "asarray", "frombuffer", "ndarray", "ndarray of the exporter",
-    ]
-
     let python: PythonInterpreter
 
     init() throws {
         python = try TestPython.start()
-    }
-
-    /// A Python function of one parameter, `view`, that keeps it under `name`.
-    func keep(_ name: String, _ way: String) throws(PythonError) -> PythonFunction {
-        let holder: PythonObject = try TestPython.memory("keep")(name, way)
-        return try holder.function("function")
-    }
-
-    func forget(_ name: String) throws(PythonError) {
-        try TestPython.memory("forget")(name)
-    }
-
-    @Test(arguments: ways)
-    func `a kept view is an escape that names the parameter, until it is dropped`(way: String) throws {
-        let name = "named \(way)"
-        let keep = try keep(name, way)
-        let escape = try #require(thrown { try keep(.lending([1.0, 2, 3])) }?.escape)
-        #expect(escape.views.map { $0.argument } == ["view"])
-        #expect(escape.exception == nil)
-        #expect(!escape.views[0].lease.hasEnded)
-        try forget(name)
-        #expect(escape.views[0].lease.hasEnded)
-    }
-
-    @Test(arguments: ways)
-    func `every kind of lent memory can be seen to escape`(way: String) throws {
-        let name = "every kind \(way)"
-        let keep = try keep(name, way)
-        var array = [1, 2, 3]
-        let buffer = try SharedBuffer<Int>(capacity: 3)
-        let escapes = [
-            thrown { try keep(.lending(array)) }, thrown { try keep(.lending(&array)) },
-            thrown { try keep(.lending(buffer)) },
-            unsafe buffer.withUnsafeBufferPointer { memory in thrown { try unsafe keep(.lending(memory)) } },
-            unsafe buffer.withUnsafeMutableBufferPointer { memory in thrown { try unsafe keep(.lending(memory)) } },
-        ].compactMap { $0?.escape }
-        #expect(escapes.count == 5)
-        try forget(name)
-        #expect(escapes.allSatisfy { $0.views[0].lease.hasEnded })
-    }
-
-    @Test(arguments: wholeWays)
-    func `an escaped array stays readable after Swift let go of it`(way: String) throws {
-        let name = "readable \(way)"
-        let keep = try keep(name, way)
-        let expected = (0..<10_000).map { Double($0) }
-        do {
-            let array = expected.map { $0 }
-            let failure = thrown { try keep(.lending(array)) }
-            #expect(failure?.escape != nil)
-            let address: Int = try TestPython.memory("kept_address")(name)
-            #expect(address == array.address)
-        }
-        let churn = (0..<64).map { [Double](repeating: Double($0), count: 10_000) }
-        let seen: [Double] = try TestPython.memory("kept_values")(name)
-        #expect(seen == expected)
-        #expect(churn.count == 64)
-        try forget(name)
-    }
-
-    @Test func `an escaped output stays readable and no longer follows the array`() throws {
-        let keep = try keep("output", "asarray")
-        var array = [1, 2, 3]
-        let failure = thrown { try keep(.lending(&array)) }
-        #expect(failure?.escape != nil)
-        array[0] = 9
-        let seen: [Int] = try TestPython.memory("kept_values")("output")
-        #expect(seen == [1, 2, 3])
-        #expect(array == [9, 2, 3])
-        try forget("output")
-    }
-
-    @Test func `escaped shared memory outlives the buffer`() throws {
-        let keep = try keep("shared", "ndarray")
-        let failure = thrown { try keep(.lending(try SharedBuffer<Int32>(contentsOf: [4, 5, 6]))) }
-        #expect(failure?.escape != nil)
-        let seen: [Int] = try TestPython.memory("kept_values")("shared")
-        #expect(seen == [4, 5, 6])
-        try forget("shared")
-    }
-
-    @Test(arguments: ["memoryview", "exporter"])
-    func `no new view can be made of memory that was lent`(way: String) throws {
-        let name = "new view \(way)"
-        let keep = try keep(name, way)
-        let lease = try #require(thrown { try keep(.lending([1, 2])) }?.escape?.views.first?.lease)
-        let view = "getattr(kept['\(name)'], 'obj', kept['\(name)'])"
-        try python.run("from Tests.Fixtures.memory import kept")
-        for expression in ["memoryview(\(view))", "bytes(\(view))", "__import__('numpy').frombuffer(\(view))"] {
-            let error = thrown { let _: PythonObject = try python.evaluate(expression) }
-            #expect(error?.exception?.type == "BufferError")
-        }
-        try forget(name)
-        #expect(lease.hasEnded)
     }
 
     @Test func `both arguments are named, in their order`() throws {
@@ -190,18 +87,19 @@ import Testing
     }
 
     @Test func `the call after an escape works`() throws {
-        let keep = try keep("next", "asarray")
-        let failure = thrown { try keep(.lending([1])) }
+        let failure = thrown { try TestPython.memory("keep_array")(.lending([1]), "next") }
         #expect(failure?.escape != nil)
         let seen: [Int] = try TestPython.memory("values")(.lending([2]))
         #expect(seen == [2])
-        try forget("next")
+        try TestPython.memory("forget")("next")
     }
 
     @Test func `a raw lend's lease ends on whatever thread Python drops the view`() throws {
-        let keep = try keep("dropped elsewhere", "ndarray")
+        let keep = try TestPython.memory("keep_array")
         let buffer = try SharedBuffer<Int>(capacity: 3)
-        let error = unsafe buffer.withUnsafeBufferPointer { memory in thrown { try unsafe keep(.lending(memory)) } }
+        let error = unsafe buffer.withUnsafeBufferPointer { memory in
+            thrown { try unsafe keep(.lending(memory), "dropped elsewhere") }
+        }
         let lease = try #require(error?.escape?.views.first?.lease)
         try onNewThreads { _ in try TestPython.memory("forget")("dropped elsewhere") }
         #expect(lease.hasEnded)
