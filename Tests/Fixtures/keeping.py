@@ -87,10 +87,19 @@ way("array of bytes")(lambda view: np.asarray(view).view(np.uint8))
 way("ndarray")(lambda view: np.ndarray(view.shape, view.format, buffer=view))
 way("ndarray of the exporter")(lambda view: np.ndarray(view.shape, view.format, buffer=view.obj))
 way("as_strided")(strided)
+way("ctypes of an array", read=lambda kept: kept._arr)(lambda view: np.asarray(view).ctypes)
+way("pointer to an array", read=nothing)(lambda view: np.asarray(view).ctypes.data_as(ctypes.c_void_p))
 way("broadcast")(lambda view: np.broadcast_to(np.asarray(view), (2, *view.shape)))
 way("masked array", read=lambda kept: kept.data)(lambda view: np.ma.array(view, copy=False))
 way("flat iterator", read=lambda kept: kept.base)(lambda view: np.asarray(view).flat)
 way("iterator of numpy", read=lambda kept: kept.operands[0])(lambda view: np.nditer(np.asarray(view)))
+
+
+@way("ndarray of a released memoryview")
+def keep_without_memoryview(view):
+    array = np.ndarray(view.shape, view.format, buffer=view)
+    view.release()
+    return array
 
 
 @way("array of objects", read=lambda kept: kept[0])
@@ -298,6 +307,7 @@ copying("weak reference", weakref.ref)
 copying("exhausted generator", exhaust)
 copying("finished thread pool", use_in_pool)
 copying("released memoryview", release)
+copying("released argument", lambda view: view.release())
 
 
 # What the tests ask

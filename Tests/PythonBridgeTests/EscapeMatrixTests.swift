@@ -43,9 +43,8 @@ import Testing
 extension EscapeMatrixTests {
     /// What the tests of one process share.
     struct Cells {
-        /// So many that a `SharedBuffer` of them is a mapping of its own.
-        static let elements = (1...20_480).map { Double($0) }
-        static let shape = [160, 128]
+        static let elements = (1...2048).map { Double($0) }
+        static let shape = [64, 32]
 
         let ways: [String]
         private let outcome, keep, difference, newView, negateFirst, drop, collect: PythonFunction
@@ -139,7 +138,7 @@ extension EscapeMatrixTests {
         private func passArray(to keep: PythonFunction, _ way: String) throws -> Passed {
             var array = newArray
             let address = array.address
-            let trace = Trace(array: array)
+            let trace = Trace(of: array)
             let layout = try ArrayLayout(rowMajor: Cells.shape)
             let failure = thrown {
                 switch (passing, isWritable) {
@@ -184,7 +183,7 @@ extension EscapeMatrixTests {
         }
 
         private func passBuffer(to keep: PythonFunction, _ way: String) throws -> Passed {
-            let (buffer, trace) = try newBuffer()
+            let buffer = try newBuffer()
             let array = try SharedArray(buffer, shape: Cells.shape)
             let failure = thrown {
                 switch passing {
@@ -194,16 +193,15 @@ extension EscapeMatrixTests {
                 case .sharedWithLayout: try keep(array, way)
                 }
             }
-            return Passed(failure: failure, address: buffer.address, trace: trace, memory: .buffer(buffer))
+            return Passed(failure: failure, address: buffer.address, trace: try Trace(of: buffer), memory: .buffer(buffer))
         }
 
-        private func newBuffer() throws -> (SharedBuffer<Double>, Trace) {
-            if memory == .adoptedArray {
-                let array = newArray
-                return (SharedBuffer(sharing: array), Trace(array: array))
+        private func newBuffer() throws -> SharedBuffer<Double> {
+            switch memory {
+            case .adoptedArray: SharedBuffer(sharing: newArray)
+            case .file: try newMapping()
+            default: try newMemory()
             }
-            let buffer = try memory == .file ? newMapping() : newMemory()
-            return (buffer, Trace(mapping: buffer.address))
         }
 
         private func newMapping() throws -> SharedBuffer<Double> {
@@ -233,25 +231,20 @@ extension EscapeMatrixTests {
         let memory: Held
     }
 
-    /// Tells whether an array's memory, or a mapping, is gone.
+    /// Tells whether an array or a buffer has given its memory back.
     struct Trace {
-        private weak var array: AnyObject?
-        private let mapping: Int?
+        private weak var owner: AnyObject?
 
-        init(array: [Double]) {
+        var isGivenBack: Bool { owner == nil }
+
+        init(of array: [Double]) {
             // An array is a reference to the object that its elements are in.
-            self.array = unsafe unsafeBitCast(array, to: AnyObject.self)
-            mapping = nil
+            owner = unsafe unsafeBitCast(array, to: AnyObject.self)
         }
 
-        init(mapping: Int) {
-            self.mapping = mapping
-        }
-
-        var isGivenBack: Bool {
-            guard let mapping else { return array == nil }
-            var isResident: UInt8 = 0
-            return unsafe mincore(UnsafeMutableRawPointer(bitPattern: mapping), 1, &isResident) != 0
+        init(of buffer: SharedBuffer<Double>) throws {
+            let storage = Mirror(reflecting: buffer).children.first { $0.label == "storage" }
+            owner = try #require(storage).value as AnyObject
         }
     }
 
