@@ -154,23 +154,6 @@ import Testing
         #expect(flags.map { $0 ? 1 : 0 } == [1, 1, 1])
         #expect(flags == [true, true, true])
     }
-
-    @Test(arguments: EscapeTests.ways)
-    func `a kept view of a span is an escape, whose lease ends with the view`(way: String) throws {
-        let holder: PythonObject = try TestPython.memory("keep")("span \(way)", way)
-        let keep = try holder.function("function")
-        var array = [1, 2, 3]
-        let read = thrown { try unsafe keep(.lending(unsafe: array.span)) }
-        let first = try #require(read?.escape)
-        var span = array.mutableSpan
-        let written = thrown { try unsafe keep(.lending(unsafe: &span)) }
-        let second = try #require(written?.escape)
-        #expect([first, second].map { $0.views.map(\.argument) } == [["view"], ["view"]])
-        #expect([first, second].map { $0.views[0].lease.hasEnded } == [true, false])  // the second replaced the first
-        try TestPython.memory("forget")("span \(way)")
-        #expect(second.views[0].lease.hasEnded)
-        #expect(array == [1, 2, 3])
-    }
 }
 
 extension Span {
