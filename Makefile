@@ -39,7 +39,7 @@ help:
 	  'test    set up, and pass all tests (Swift, pytest, the program)' \
 	  'lint    swift format, clang-format and ruff, strictly' \
 	  'format  the same tools, mending' \
-	  'asan    the tests under AddressSanitizer' \
+	  'asan    the tests under AddressSanitizer, which finds leaks too' \
 	  'tsan    the tests under ThreadSanitizer' \
 	  'matrix  the tests against every CPython from 3.9 to 3.13 that is found' \
 	  'bench   the call path beside plain C' \
@@ -108,9 +108,11 @@ test-python: $(VENV)/ready-to-test
 # program, which is built without a sanitizer; and under ThreadSanitizer the program, which has one thread.
 SANITIZED_TEST = swift test $(1) --disable-xctest --skip 'ten million' --skip ReadmeTests
 
+# Each process is searched for leaks at its end. One test at a time, since a test's time limit does not know of the others.
 asan: $(VENV)/ready-to-test
-	$(RUN) ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$$PWD/Tests/Fixtures/lsan.supp:print_suppressions=0" \
-	  $(call SANITIZED_TEST,$(subst $(BUILD),$(BUILD)-asan,$(SWIFT_FLAGS)) --sanitize=address)
+	$(RUN) ASAN_OPTIONS=detect_leaks=1:handle_sigbus=0 \
+	  LSAN_OPTIONS="suppressions=$$PWD/Tests/Fixtures/lsan.supp:print_suppressions=0" \
+	  $(call SANITIZED_TEST,$(subst $(BUILD),$(BUILD)-asan,$(SWIFT_FLAGS)) --sanitize=address --no-parallel)
 
 tsan: $(VENV)/ready-to-test
 	$(RUN) TSAN_OPTIONS="suppressions=$$PWD/Tests/Fixtures/tsan.supp" \

@@ -98,11 +98,11 @@ import Testing
                 var array = [Double](repeating: 1, count: size)
                 _ = thrown { try keep(.lending(&array), .lending(try SharedBuffer<UInt8>(sharedMemoryCapacity: size))) }
             }
-            try escape()
+            let count = 20
+            for _ in 0..<count { try escape() }
             try drop()
             let before: Int = try allocated()
             let ledger = MemoryLedger.total
-            let count = 20
             for _ in 0..<count { try escape() }
             let change = MemoryLedger.total - ledger
             #expect(change.escapes == 4 * count)
