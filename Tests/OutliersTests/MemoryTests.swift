@@ -29,7 +29,9 @@ private let residentTolerance =
             let before = residentBytes()
             let indices = try detector.detect(view)
             let added = residentBytes() - before
-            guard indices.count == 10_000, added < max(2 << 20, residentTolerance) else { fatalError("\(indices.count), \(added) bytes") }
+            guard indices.count == 10_000, added < max(2 << 20, residentTolerance) else {
+                fatalError("\(indices.count), \(added) bytes")
+            }
         }
     }
 

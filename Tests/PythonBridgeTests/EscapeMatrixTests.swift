@@ -193,7 +193,8 @@ extension EscapeMatrixTests {
                 case .sharedWithLayout: try keep(array, way)
                 }
             }
-            return Passed(failure: failure, address: buffer.address, trace: try Trace(of: buffer), memory: .buffer(buffer))
+            return Passed(
+                failure: failure, address: buffer.address, trace: try Trace(of: buffer), memory: .buffer(buffer))
         }
 
         private func newBuffer() throws -> SharedBuffer<Double> {

@@ -111,8 +111,8 @@ import Testing
             #expect(kept - before >= count * (size + 8 * size))
             try drop()
             let after: Int = try allocated()
-            // malloc counts what it could not split off with what it gave; the smallest of the memory lent is far more.
-            #expect(abs(after - before) < 4096)
+            // malloc counts what it could not split off with what it gave, a sanitizer Python's own small objects too.
+            #expect(abs(after - before) < size / 2)
             #expect((MemoryLedger.total - ledger).exportersAlive == 0)
         }
     }

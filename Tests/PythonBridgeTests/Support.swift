@@ -191,11 +191,17 @@ func openDescriptors() -> Int {
     return count
 }
 
-/// Has LeakSanitizer, where it runs, look for leaks now rather than when the process ends. Source: `lsan_interface.h`.
-func checkForLeaks() {
-    typealias Check = @convention(c) () -> Void
-    guard let check = unsafe dlsym(nil, "__lsan_do_leak_check") else { return }
-    unsafe unsafeBitCast(check, to: Check.self)()
+/// Has LeakSanitizer, where it runs, look for leaks now rather than when the process ends.
+func checkForLeaks() { callLeakSanitizer("__lsan_do_leak_check") }
+
+/// Has LeakSanitizer, where it runs, leave out what this thread allocates from here on.
+func leaveOutOfLeaks() { callLeakSanitizer("__lsan_disable") }
+
+/// Calls a function of LeakSanitizer, if this process has it. Source: `lsan_interface.h`.
+private func callLeakSanitizer(_ name: String) {
+    typealias Function = @convention(c) () -> Void
+    guard let function = unsafe dlsym(nil, name) else { return }
+    unsafe unsafeBitCast(function, to: Function.self)()
 }
 
 /// What threads run, and what came of it.
