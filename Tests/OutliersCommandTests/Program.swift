@@ -23,7 +23,9 @@ struct Program {
     static let environment: [String: String] = {
         let inherited = ProcessInfo.processInfo.environment
         var environment = ["VIRTUAL_ENV": virtualEnvironment]
-        for name in ["PATH", "HOME", "ASAN_OPTIONS", "TSAN_OPTIONS"] { environment[name] = inherited[name] }
+        for name in ["PATH", "HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"] {
+            environment[name] = inherited[name]
+        }
         return environment
     }()
 
