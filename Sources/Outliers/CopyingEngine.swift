@@ -28,6 +28,7 @@ public struct CopyingEngine: OutlierEngine {
     ) throws(OutlierError) -> SharedBuffer<Int> {
         try rethrowing(samples, options) { () throws(PythonError) in
             let indices: [Int] = try detect(samples.map { $0.doubleValue }, keywords: options.keywords)
+            try checkIndices(indices, of: samples.count)
             return SharedBuffer(sharing: indices)
         }
     }

@@ -30,6 +30,7 @@ public struct EmbeddedEngine: OutlierEngine {
                 options == .standard
                 ? try detect(samples, BufferAllocator<Int>())
                 : try detect(samples, BufferAllocator<Int>(), keywords: options.keywords)
+            try checkIndices(indices, of: samples.count)
             return indices.readOnly
         }
     }
@@ -50,6 +51,17 @@ public struct EmbeddedEngine: OutlierEngine {
 
 extension DetectionOptions {
     var keywords: PythonKeywords { ["threshold": threshold, "nan": nonFinite.rawValue] }
+}
+
+/// - Throws: ``PythonError/conversion(expected:found:)`` unless the indices are those of samples, ascending.
+func checkIndices(_ indices: some Collection<Int>, of count: Int) throws(PythonError) {
+    var next = 0
+    for index in indices {
+        guard index >= next, index < count else {
+            throw .conversion(expected: "ascending indices of \(count) samples", found: "the index \(index)")
+        }
+        next = index + 1
+    }
 }
 
 /// Turns what Python raised for a sample that is not finite into the error that names it.

@@ -254,8 +254,22 @@ import Testing
     func `a pyoutliers that returns nonsense is a bug in words, not a crash`(body: String) async throws {
         let program = try program(
             beside: """
-                def detect_into(samples, indices, **keywords): \(body)
+                def detect_allocating(samples, allocate, **keywords): \(body)
                 def detect(samples, **keywords): \(body)
+                def moments(samples, **keywords): return 0.0, 1.0
+                """)
+        for arguments in usingPython { try await outliers(arguments, program: program).fails(70) }
+    }
+
+    @Test(arguments: ["-1", "10 ** 9", "1 << 62"])
+    func `a pyoutliers that returns an index of no sample is a bug in words, not a crash`(index: String) async throws {
+        let program = try program(
+            beside: """
+                def detect_allocating(samples, allocate, **keywords):
+                    indices = allocate(1)
+                    indices[0] = \(index)
+                    return indices
+                def detect(samples, **keywords): return [\(index)]
                 def moments(samples, **keywords): return 0.0, 1.0
                 """)
         for arguments in usingPython { try await outliers(arguments, program: program).fails(70) }
