@@ -241,12 +241,16 @@ static bool acquire_from_array(PyObject *object, cshim_view *result) {
     return succeeded;
 }
 
+static void raise_last_error(arrow_stream *stream) {
+    const char *reason = stream->get_last_error(stream);
+    PyErr_SetString(PyExc_BufferError, reason != NULL ? reason : "the Arrow stream failed");
+}
+
 /// The first array of a stream, which must be its only one. Returns false with an exception raised.
 static bool take_only_array(arrow_stream *stream, const arrow_schema *schema, cshim_view *result) {
     arrow_array array = {.release = NULL}, next = {.release = NULL};
     if (stream->get_next(stream, &array) != 0 || (array.release != NULL && stream->get_next(stream, &next) != 0)) {
-        const char *reason = stream->get_last_error(stream);
-        PyErr_SetString(PyExc_BufferError, reason != NULL ? reason : "the Arrow stream failed");
+        raise_last_error(stream);
     } else if (next.release != NULL) {
         PyErr_SetString(PyExc_BufferError, "the Arrow array is in several chunks");
     } else if (array.release == NULL) { // no chunk: no elements
@@ -264,11 +268,13 @@ static bool acquire_from_stream(PyObject *object, cshim_view *result) {
     arrow_stream *stream = content_of(capsule, stream_name);
     arrow_schema schema = {.release = NULL};
     bool succeeded = false;
-    if (stream != NULL && stream->release != NULL && stream->get_schema(stream, &schema) == 0) {
+    if (stream == NULL || stream->release == NULL) {
+        PyErr_SetString(PyExc_TypeError, "__arrow_c_stream__ returned no Arrow stream");
+    } else if (stream->get_schema(stream, &schema) != 0) {
+        raise_last_error(stream);
+    } else {
         succeeded = take_only_array(stream, &schema, result);
         if (schema.release != NULL) schema.release(&schema);
-    } else {
-        PyErr_SetString(PyExc_TypeError, "__arrow_c_stream__ returned no Arrow stream");
     }
     Py_DECREF(capsule);
     return succeeded;

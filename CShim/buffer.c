@@ -1,4 +1,4 @@
-// The exporter type: memory of the host as CPython's buffer protocol, and the host's views of Python's memory.
+// The exporter type: memory of the host by CPython's buffer protocol.
 #include "internal.h"
 
 #include <string.h>
@@ -25,6 +25,10 @@ static void free_exporter(cshim_exporter *exporter) {
     Py_DECREF(type); // the exporter's count, taken by PyObject_New
 }
 
+cshim_exporter *as_exporter(PyObject *object) {
+    return Py_TYPE(object) == exporter_type ? (cshim_exporter *)object : NULL;
+}
+
 bool exporter_is_open(cshim_exporter *exporter) {
     if (!atomic_load_explicit(&exporter->has_ended, memory_order_acquire)) return true;
     PyErr_SetString(PyExc_BufferError, "this memory was lent for one call, which is over");
@@ -33,7 +37,7 @@ bool exporter_is_open(cshim_exporter *exporter) {
 
 exporter_hold exporter_take_hold(cshim_exporter *exporter) {
     Py_INCREF(exporter);
-    return (exporter_hold){exporter, cshim_running()};
+    return (exporter_hold){exporter, current_interpreter()};
 }
 
 void exporter_let_go(exporter_hold hold) {
@@ -99,8 +103,8 @@ static void exporter_release_buffer(PyObject *object, Py_buffer *view) {
 static void exporter_dealloc(PyObject *object) {
     cshim_exporter *exporter = (cshim_exporter *)object;
     ledger_add(CSHIM_EXPORTERS_FREED, 1);
-    if (exporter->extents != exporter->line) PyMem_Free(exporter->extents);
-    if (exporter->owner != NULL) exporter->release_owner(exporter->owner);
+    if (exporter->shape_and_strides != exporter->line) PyMem_Free(exporter->shape_and_strides);
+    if (exporter->owner != NULL) release_quietly(exporter->release_owner, exporter->owner);
     if (spare.count < spare_capacity && exporter_type != NULL) { // not while the interpreter ends
         spare.exporters[spare.count++] = exporter;
     } else {
@@ -136,13 +140,17 @@ bool cshim_exporter_type_start(void) {
 }
 
 void cshim_exporter_type_stop(void) {
+    while (spare.count > 0) free_exporter(spare.exporters[--spare.count]);
     Py_CLEAR(exporter_type);
-    while (spare.count > 0) PyObject_Free(spare.exporters[--spare.count]);
 }
 
-/// A new reference to an exporter whose extents are still to be filled in, or null.
+/// A new reference to an exporter whose shape_and_strides are still to be filled in, or null.
 static inline cshim_exporter *make_exporter(void *base, Py_ssize_t item_size, const char *format, bool read_only) {
     cshim_exporter *exporter;
+    if (exporter_type == NULL) { // what Python runs while it ends
+        PyErr_SetString(PyExc_RuntimeError, "Python is stopping");
+        return NULL;
+    }
     if (spare.count > 0) {
         exporter = spare.exporters[--spare.count];
         Py_SET_REFCNT(exporter, 1); // all that a new reference to it takes: it has its type
@@ -156,7 +164,7 @@ static inline cshim_exporter *make_exporter(void *base, Py_ssize_t item_size, co
     exporter->read_only = read_only;
     atomic_init(&exporter->has_ended, false);
     exporter->owner = NULL;
-    exporter->extents = exporter->line;
+    exporter->shape_and_strides = exporter->line;
     ledger_add(CSHIM_EXPORTERS_MADE, 1);
     return exporter;
 }
@@ -185,13 +193,13 @@ static inline cshim_lent export_line(
 static cshim_lent export_array(
     void *base,
     int32_t dimensions,
-    const ptrdiff_t *extents,
+    const ptrdiff_t *shape_and_strides,
     Py_ssize_t item_size,
     const char *format,
     bool read_only) {
     cshim_exporter *exporter = make_exporter(base, item_size, format, read_only);
     if (exporter == NULL) return (cshim_lent){NULL, NULL};
-    size_t size = 2 * (size_t)dimensions * sizeof *extents;
+    size_t size = 2 * (size_t)dimensions * sizeof *shape_and_strides;
     if (size > sizeof exporter->line) {
         Py_ssize_t *own = PyMem_Malloc(size);
         if (own == NULL) {
@@ -199,12 +207,12 @@ static cshim_lent export_array(
             PyErr_NoMemory();
             return (cshim_lent){NULL, NULL};
         }
-        exporter->extents = own;
+        exporter->shape_and_strides = own;
     }
-    memcpy(exporter->extents, extents, size);
+    memcpy(exporter->shape_and_strides, shape_and_strides, size);
     exporter->dimensions = dimensions;
     exporter->byte_count = item_size;
-    for (int i = 0; i < dimensions; i += 1) exporter->byte_count *= extents[i];
+    for (int i = 0; i < dimensions; i += 1) exporter->byte_count *= shape_and_strides[i];
     return view_of(exporter);
 }
 
@@ -231,8 +239,13 @@ cshim_lent cshim_lend(
 }
 
 cshim_lent cshim_lend_array(
-    void *base, int32_t dimensions, const ptrdiff_t *extents, ptrdiff_t item_size, const char *format, bool read_only) {
-    return count_lend(export_array(base, dimensions, extents, item_size, format, read_only));
+    void *base,
+    int32_t dimensions,
+    const ptrdiff_t *shape_and_strides,
+    ptrdiff_t item_size,
+    const char *format,
+    bool read_only) {
+    return count_lend(export_array(base, dimensions, shape_and_strides, item_size, format, read_only));
 }
 
 cshim_object *cshim_share(
@@ -250,20 +263,22 @@ cshim_object *cshim_share(
 cshim_object *cshim_share_array(
     void *base,
     int32_t dimensions,
-    const ptrdiff_t *extents,
+    const ptrdiff_t *shape_and_strides,
     ptrdiff_t item_size,
     const char *format,
     bool read_only,
     void *owner,
     cshim_release_owner release_owner) {
-    return keep_owner(export_array(base, dimensions, extents, item_size, format, read_only), owner, release_owner);
+    return keep_owner(
+        export_array(base, dimensions, shape_and_strides, item_size, format, read_only), owner, release_owner);
 }
 
 bool cshim_lend_end(cshim_exporter *exporter, cshim_object *view) {
     atomic_store_explicit(&exporter->has_ended, true, memory_order_release);
     Py_DECREF(py(view));
-    // Every way to keep the memory holds the exporter, so a single count, ours, means that no pointer is left.
-    // Counting get_buffer and release_buffer would not do: numpy.ndarray(buffer=) releases its view at once.
+    // Every way to keep the memory holds the exporter, so a single count, ours, means that no pointer is left. (Of
+    // numpy's arrays that is so unless somebody calls release() on an array's base, which leaves any memory's array
+    // dangling.) Counting get_buffer and release_buffer would not do: numpy.ndarray(buffer=) releases its view at once.
     if (Py_REFCNT(exporter) != 1) return false;
     Py_DECREF(exporter);
     return true;
@@ -280,61 +295,20 @@ cshim_object *cshim_exporter_of(cshim_object *view) {
     return handle(Py_NewRef(PyMemoryView_GET_BUFFER(py(view))->obj));
 }
 
-// MARK: - Views of Python's memory
-
-typedef struct {
-    cshim_view_handle handle;
-    Py_buffer buffer;
-} buffer_view;
-
-static void release_buffer_view(cshim_view_handle *handle) {
-    buffer_view *view = (buffer_view *)handle;
-    PyBuffer_Release(&view->buffer);
-    PyMem_RawFree(view);
-}
-
-bool cshim_has_buffer(cshim_object *object) { return PyObject_CheckBuffer(py(object)); }
-
-bool cshim_view_acquire(cshim_object *object, cshim_view *result) {
-    buffer_view *view = PyMem_RawMalloc(sizeof *view);
-    if (view == NULL) {
-        PyErr_NoMemory();
-        return false;
-    }
-    view->handle.release = release_buffer_view;
-    Py_buffer *buffer = &view->buffer;
-    if (PyObject_GetBuffer(py(object), buffer, PyBUF_RECORDS_RO) < 0) {
-        PyMem_RawFree(view);
-        return false;
-    }
-    *result = (cshim_view){
-        .view = view,
-        .base = buffer->buf,
-        .item_size = buffer->itemsize,
-        .dimensions = buffer->ndim,
-        .shape = buffer->shape,
-        // numpy's dates are one row of bytes without a stride, which the flags ask for.
-        .strides = buffer->strides == NULL && buffer->ndim == 1 ? &buffer->itemsize : buffer->strides,
-        .format = buffer->format,
-        .is_read_only = buffer->readonly,
-    };
-    return true;
-}
-
 cshim_exporter *cshim_exporter_behind(cshim_object *view) {
     enum { longest_chain = 64 };
     PyObject *object = Py_NewRef(py(view));
-    for (int i = 0; i < longest_chain && object != NULL && Py_TYPE(object) != exporter_type; i += 1) {
+    for (int i = 0; i < longest_chain && object != NULL && as_exporter(object) == NULL; i += 1) {
         // An array has another array, a memoryview or the exporter for its base; a memoryview may be one of an array.
-        PyObject *base = PyMemoryView_Check(object) ? Py_XNewRef(PyMemoryView_GET_BUFFER(object)->obj)
-                                                    : PyObject_GetAttrString(object, "base");
+        // One that was released still has the pointer, and raises.
+        PyObject *base = PyObject_GetAttrString(object, PyMemoryView_Check(object) ? "obj" : "base");
         PyErr_Clear();
         Py_DECREF(object);
         object = base;
     }
-    if (object != NULL && Py_TYPE(object) == exporter_type) return (cshim_exporter *)object;
-    Py_XDECREF(object);
-    return NULL;
+    cshim_exporter *exporter = object != NULL ? as_exporter(object) : NULL;
+    if (exporter == NULL) Py_XDECREF(object);
+    return exporter;
 }
 
 void *cshim_owner(cshim_exporter *exporter) {
@@ -342,8 +316,3 @@ void *cshim_owner(cshim_exporter *exporter) {
 }
 
 void cshim_exporter_release(cshim_exporter *exporter) { Py_DECREF(exporter); }
-
-void cshim_view_release(void *view) {
-    cshim_view_handle *handle = view;
-    handle->release(handle);
-}

@@ -21,7 +21,7 @@ static PyObject *call_host(PyObject *capsule, PyObject *const *arguments, Py_ssi
 /// Python holds the function no longer.
 static void free_host_function(PyObject *capsule) {
     host_function *function = PyCapsule_GetPointer(capsule, capsule_name);
-    function->release_context(function->context);
+    release_quietly(function->release_context, function->context);
     PyMem_RawFree(function);
 }
 
@@ -45,14 +45,8 @@ cshim_object *cshim_function(void *context, cshim_callback callback, cshim_relea
     return handle(callable);
 }
 
-void cshim_raise(cshim_exception_kind kind, const char *message) {
-    PyObject *type = NULL;
-    switch (kind) {
-    case CSHIM_BUFFER_ERROR: type = PyExc_BufferError; break;
-    case CSHIM_MEMORY_ERROR: type = PyExc_MemoryError; break;
-    case CSHIM_RUNTIME_ERROR: type = PyExc_RuntimeError; break;
-    case CSHIM_TYPE_ERROR: type = PyExc_TypeError; break;
-    case CSHIM_VALUE_ERROR: type = PyExc_ValueError; break;
-    }
-    PyErr_SetString(type, message);
+void cshim_raise(const char *type, const char *message) {
+    PyObject *class = PyDict_GetItemString(PyEval_GetBuiltins(), type); // borrowed
+    bool is_exception = class != NULL && PyExceptionClass_Check(class);
+    PyErr_SetString(is_exception ? class : PyExc_RuntimeError, message);
 }

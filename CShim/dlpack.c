@@ -222,6 +222,19 @@ static bool check(const tensor *tensor) {
     return false;
 }
 
+/// Fills the strides in bytes in. Returns false with BufferError raised when they do not fit.
+static bool byte_strides(const tensor *tensor, ptrdiff_t *strides) {
+    ptrdiff_t item_size = tensor->element.bits / 8, distance = 1;
+    bool overflows = false;
+    for (int i = tensor->dimensions - 1; i >= 0; i -= 1) {
+        ptrdiff_t stride = tensor->strides != NULL ? tensor->strides[i] : distance;
+        overflows |= __builtin_mul_overflow(stride, item_size, &strides[i]);
+        if (tensor->strides == NULL) overflows |= __builtin_mul_overflow(distance, tensor->shape[i], &distance);
+    }
+    if (overflows) PyErr_SetString(PyExc_BufferError, "a tensor whose bytes cannot be counted");
+    return !overflows;
+}
+
 bool cshim_view_acquire_dlpack(cshim_object *object, cshim_view *result) {
     PyObject *capsule = request_capsule(py(object));
     if (capsule == NULL) return false;
@@ -248,6 +261,11 @@ bool cshim_view_acquire_dlpack(cshim_object *object, cshim_view *result) {
         Py_DECREF(capsule);
         return false;
     }
+    if (!byte_strides(tensor, view->strides)) {
+        PyMem_RawFree(view);
+        Py_DECREF(capsule);
+        return false;
+    }
     // From here on the tensor is the view's, and the capsule only its empty shell.
     PyCapsule_SetName(capsule, versioned != NULL ? versioned_used : plain_used);
     Py_DECREF(capsule);
@@ -255,11 +273,6 @@ bool cshim_view_acquire_dlpack(cshim_object *object, cshim_view *result) {
     view->plain = plain;
     view->versioned = versioned;
     ptrdiff_t item_size = tensor->element.bits / 8;
-    ptrdiff_t distance = 1;
-    for (int i = tensor->dimensions - 1; i >= 0; i -= 1) {
-        view->strides[i] = (tensor->strides != NULL ? tensor->strides[i] : distance) * item_size;
-        distance *= tensor->shape[i];
-    }
     *result = (cshim_view){
         .view = view,
         .base = tensor->data != NULL ? (char *)tensor->data + tensor->byte_offset : NULL,

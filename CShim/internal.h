@@ -29,8 +29,9 @@ struct cshim_exporter {
     Py_ssize_t byte_count; ///< of the elements, as if they lay side by side
     Py_ssize_t item_size;
     const char *format;
-    Py_ssize_t *extents; ///< `dimensions` lengths, then as many strides in bytes: `line`, or memory of its own
-    Py_ssize_t line[2];  ///< those of one dimension
+    Py_ssize_t
+        *shape_and_strides; ///< `dimensions` lengths, then as many strides in bytes: `line`, or memory of its own
+    Py_ssize_t line[2];     ///< those of one dimension
     int dimensions;
     bool read_only;
     atomic_bool has_ended; ///< a lend that is over: no new view
@@ -38,9 +39,26 @@ struct cshim_exporter {
     cshim_release_owner release_owner;
 };
 
-static inline Py_ssize_t *shape_of(const cshim_exporter *exporter) { return exporter->extents; }
+static inline Py_ssize_t *shape_of(const cshim_exporter *exporter) { return exporter->shape_and_strides; }
 static inline Py_ssize_t *strides_of(const cshim_exporter *exporter) {
-    return exporter->extents + exporter->dimensions;
+    return exporter->shape_and_strides + exporter->dimensions;
+}
+
+/// The object itself if it is an exporter, else null.
+cshim_exporter *as_exporter(PyObject *object);
+
+/// Calls the host to give an owner up, whatever exception is on its way meanwhile.
+static inline void release_quietly(cshim_release_owner release, void *owner) {
+#if PY_VERSION_HEX >= 0x030C0000
+    PyObject *raised = PyErr_GetRaisedException();
+    release(owner);
+    PyErr_SetRaisedException(raised);
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    release(owner);
+    PyErr_Restore(type, value, traceback);
+#endif
 }
 
 /// Returns false, with BufferError raised, when the exporter's lend is over.
@@ -80,11 +98,17 @@ typedef struct ledger_cell {
 
 extern _Thread_local ledger_cell this_ledger;
 
-/// Lists this thread's counters among those that a total is made of, until the thread ends.
-void ledger_enlist(void);
+/// Lists this thread's counters among those that a total is made of, until the thread ends. Returns false at its end.
+bool ledger_enlist(void);
+
+/// Counts for a thread that is at its end.
+void ledger_add_late(cshim_ledger_entry entry, int64_t amount);
 
 static inline void ledger_add(cshim_ledger_entry entry, int64_t amount) {
-    if (!this_ledger.is_listed) ledger_enlist();
+    if (!this_ledger.is_listed && !ledger_enlist()) {
+        ledger_add_late(entry, amount);
+        return;
+    }
     // Not an atomic addition: no other thread writes here.
     int64_t value = atomic_load_explicit(&this_ledger.entries[entry], memory_order_relaxed);
     atomic_store_explicit(&this_ledger.entries[entry], value + amount, memory_order_relaxed);
@@ -96,8 +120,12 @@ static inline void ledger_add(cshim_ledger_entry entry, int64_t amount) {
 int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso);
 extern void *__dso_handle;
 
+/// The number of the interpreter that runs or, within cshim_stop, is about to end.
+uint32_t current_interpreter(void);
+
 /// Attaches this thread in order to give up what is of the interpreter with that number, also while this thread stops
-/// it. CSHIM_NOT_RUNNING when that interpreter has ended.
+/// it. CSHIM_NOT_RUNNING when that interpreter has ended, or is
+/// being ended by another thread and this one is not attached.
 cshim_attachment attach_to_release(uint32_t interpreter);
 
 // MARK: - buffer.c

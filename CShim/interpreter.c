@@ -32,8 +32,8 @@ static _Thread_local struct {
     bool is_attached; ///< attached by cshim_attach; Python code running below may have let go of the GIL since
 } kept;
 
-/// The number of the interpreter that this thread is stopping; 0 while it stops none.
-static _Thread_local unsigned stopping;
+/// The number of the interpreter that is being stopped; 0 while none is.
+static atomic_uint stopping;
 
 // MARK: - Start and stop
 
@@ -128,14 +128,14 @@ static char *start(const cshim_configuration *configuration) {
 /// Stops on this thread, the one that started.
 static bool stop(void) {
     PyEval_RestoreThread(kept.state);
+    atomic_store(&stopping, kept.interpreter);
     atomic_store_explicit(&running, 0, memory_order_release);
     cshim_exporter_type_stop();
     // Python puts back the default for the handlers that it thinks are its own.
     struct sigaction interrupt;
     sigaction(SIGINT, NULL, &interrupt);
-    stopping = kept.interpreter;
     bool flushed = Py_FinalizeEx() == 0;
-    stopping = 0;
+    atomic_store(&stopping, 0);
     if (!starts_on_caller) sigaction(SIGINT, &interrupt, NULL);
     kept.state = NULL;
     return flushed;
@@ -261,10 +261,17 @@ void cshim_detach(cshim_attachment attachment) {
     }
 }
 
+uint32_t current_interpreter(void) {
+    uint32_t interpreter = cshim_running();
+    return interpreter != 0 ? interpreter : atomic_load(&stopping);
+}
+
 cshim_attachment attach_to_release(uint32_t interpreter) {
-    // The state goes before the last of what CPython frees.
-    bool is_stopping_it = interpreter != 0 && interpreter == stopping;
-    if (is_stopping_it && PyThreadState_GetUnchecked() != NULL) return CSHIM_ALREADY_ATTACHED;
+    if (interpreter != 0 && interpreter == atomic_load(&stopping)) {
+        // Nobody can attach any more. The stopping thread's state goes before the last of what CPython frees.
+        bool is_attached = PyGILState_Check() && PyThreadState_GetUnchecked() != NULL;
+        return is_attached ? CSHIM_ALREADY_ATTACHED : CSHIM_NOT_RUNNING;
+    }
     return interpreter == cshim_running() ? cshim_attach() : CSHIM_NOT_RUNNING;
 }
 

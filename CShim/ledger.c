@@ -5,6 +5,9 @@
 
 _Thread_local ledger_cell this_ledger;
 
+/// Whether this thread is at its end: what it counts from here on is counted in the sum at once.
+static _Thread_local bool has_ended;
+
 /// Guards the list of the threads' counters and the sum of those whose threads have ended.
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static ledger_cell *first;
@@ -20,10 +23,26 @@ static void delist(void *unused) {
     if (this_ledger.next != NULL) this_ledger.next->previous = this_ledger.previous;
     *(this_ledger.previous != NULL ? &this_ledger.previous->next : &first) = this_ledger.next;
     pthread_mutex_unlock(&mutex);
-    this_ledger.is_listed = false; // what runs later on this thread lists it anew
+    this_ledger.is_listed = false;
+    has_ended = true;
 }
 
-void ledger_enlist(void) {
+static void lock(void) { pthread_mutex_lock(&mutex); }
+static void unlock(void) { pthread_mutex_unlock(&mutex); }
+
+/// In the child of a fork there is one thread left, and the others' counters go with their memory.
+static void keep_this_thread(void) {
+    first = this_ledger.is_listed ? &this_ledger : NULL;
+    this_ledger.previous = this_ledger.next = NULL;
+    unlock();
+}
+
+static void prepare_for_forks(void) { pthread_atfork(lock, unlock, keep_this_thread); }
+
+bool ledger_enlist(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, prepare_for_forks);
+    if (has_ended) return false;
     pthread_mutex_lock(&mutex);
     this_ledger.previous = NULL;
     this_ledger.next = first;
@@ -32,6 +51,13 @@ void ledger_enlist(void) {
     pthread_mutex_unlock(&mutex);
     this_ledger.is_listed = true;
     __cxa_thread_atexit_impl(delist, NULL, &__dso_handle);
+    return true;
+}
+
+void ledger_add_late(cshim_ledger_entry entry, int64_t amount) {
+    pthread_mutex_lock(&mutex);
+    ended[entry] += amount;
+    pthread_mutex_unlock(&mutex);
 }
 
 static void accumulate(const ledger_cell *cell, int64_t *totals) {

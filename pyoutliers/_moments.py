@@ -40,11 +40,14 @@ class Scratch(threading.local):
         `BLOCK` float64.
     mask : numpy.ndarray
         `BLOCK` bool.
+    indices : numpy.ndarray
+        `BLOCK` int64.
     """
 
     def __init__(self) -> None:
         self.values = np.empty(BLOCK, np.float64)
         self.mask = np.empty(BLOCK, np.bool_)
+        self.indices = np.empty(BLOCK, np.int64)
 
 
 scratch = Scratch()

@@ -139,23 +139,30 @@ def detect_allocating(
         As `detect_into`, and if `allocate` returns no buffer of int64.
     ValueError
         As `detect_into`, and if `allocate` returns a buffer of another size.
+    RuntimeError
+        If somebody changes the samples meanwhile.
 
     Notes
     -----
-    Beyond the two buffers memory is constant: about 150 KiB for each thread. More than 8192
+    Beyond the two buffers memory is constant: about 210 KiB for each thread. More than 8192
     outliers are searched for twice, once to count them and once to write them.
     """
     source = samples_array(samples)
     threshold, omit = threshold_value(threshold), omits_nan(nan)
     with np.errstate(all="ignore"):
         limits = _limits(source, threshold, omit)
-        count, blocks = _count(_outliers(source, *limits))
+        count, found = _count(_outliers(source, *limits))
     buffer = allocate(count)
     target = indices_array(buffer, source)
     if target.size != count:
         raise ValueError(f"allocate({count}) returned a buffer of {target.size}")
+    if found is not None:
+        target[:] = found
+        return buffer
     with np.errstate(all="ignore"):
-        _write(_outliers(source, *limits) if blocks is None else blocks, target)
+        written = _write(_outliers(source, *limits), target)
+    if written != count:
+        raise RuntimeError(f"the samples changed meanwhile: of {count} outliers there are {written}")
     return buffer
 
 
@@ -188,15 +195,17 @@ def _outliers(
         yield start, outlying.nonzero()[0]
 
 
-def _count(blocks: Iterable[Block]) -> tuple[int, list[Block] | None]:
-    """Count the outliers, and keep them if they are no more than a block."""
+def _count(blocks: Iterable[Block]) -> tuple[int, npt.NDArray[np.int64] | None]:
+    """Count the outliers; return their indices as well if they are no more than a block."""
     count = 0
-    kept = []
+    found = scratch.indices
     for start, local in blocks:
-        count += local.size
-        if count <= BLOCK:
-            kept.append((start, local))
-    return count, kept if count <= BLOCK else None
+        end = count + local.size
+        if count < end <= BLOCK:
+            np.add(local, start, found[count:end])
+        count = end
+    # A copy of the few: `allocate` may detect something itself.
+    return count, found[:count].copy() if count <= BLOCK else None
 
 
 def _write(blocks: Iterable[Block], indices: npt.NDArray[np.int64]) -> int:

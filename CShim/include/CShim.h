@@ -83,12 +83,12 @@ cshim_object *_Nullable cshim_share(
     void *owner,
     cshim_release_owner release_owner);
 
-/// As cshim_share, for any number of dimensions up to 64: `extents` are that many lengths and then as many strides in
-/// bytes, which are copied. No element lies outside the memory that `owner` keeps.
+/// As cshim_share, for any number of dimensions up to 64: `shape_and_strides` are that many lengths and then as many
+/// strides in bytes, which are copied. No element lies outside the memory that `owner` keeps.
 cshim_object *_Nullable cshim_share_array(
     void *base,
     int32_t dimensions,
-    const ptrdiff_t *extents,
+    const ptrdiff_t *shape_and_strides,
     ptrdiff_t item_size,
     const char *format,
     bool read_only,
@@ -109,7 +109,12 @@ cshim_lent cshim_lend(
 
 /// As cshim_lend, with the parameters of cshim_share_array.
 cshim_lent cshim_lend_array(
-    void *base, int32_t dimensions, const ptrdiff_t *extents, ptrdiff_t item_size, const char *format, bool read_only);
+    void *base,
+    int32_t dimensions,
+    const ptrdiff_t *shape_and_strides,
+    ptrdiff_t item_size,
+    const char *format,
+    bool read_only);
 
 /// Ends a lend: gives up the view, and from here on the exporter refuses new views. Returns true when nothing in
 /// Python points at the memory any more; the exporter is gone then. Otherwise a view escaped, and the caller still
@@ -264,16 +269,8 @@ typedef cshim_object *_Nullable (*cshim_callback)(
 /// function no longer.
 cshim_object *_Nullable cshim_function(void *context, cshim_callback callback, cshim_release_owner release_context);
 
-typedef enum __attribute__((enum_extensibility(closed))) {
-    CSHIM_BUFFER_ERROR,
-    CSHIM_MEMORY_ERROR,
-    CSHIM_RUNTIME_ERROR,
-    CSHIM_TYPE_ERROR,
-    CSHIM_VALUE_ERROR,
-} cshim_exception_kind;
-
-/// Raises an exception (PyErr_SetString).
-void cshim_raise(cshim_exception_kind kind, const char *message);
+/// Raises an exception of a built-in class, or RuntimeError when there is none of that name.
+void cshim_raise(const char *type, const char *message);
 
 // MARK: - shared_memory.c
 

@@ -1,5 +1,8 @@
 """What the tests ask of Python about memory it is given."""
 
+import builtins
+import gc
+
 import numpy as np
 
 kept: dict[str, object] = {}
@@ -72,3 +75,35 @@ def as_array(memory):
 
 def date(seconds: int):
     return np.datetime64(seconds, "s")
+
+
+def array_of_released_memory(count: int, allocate):
+    memory = allocate(count)
+    array = np.asarray(memory)
+    array.base.release()
+    memory.release()
+    return array
+
+
+class Length:
+    """A length that raises when it is asked for."""
+
+    def __init__(self, error: str):
+        self.error = error
+
+    def __index__(self) -> int:
+        raise getattr(builtins, self.error)("mine")
+
+
+def allocate_raising(allocate, error: str):
+    return allocate(Length(error))
+
+
+def steal(length: int) -> None:
+    """Keep every writable memoryview of that length that the collector knows."""
+    views = [view for view in gc.get_objects() if type(view) is memoryview]
+    kept["stolen"] = [view for view in views if not view.readonly and len(view) == length]
+
+
+def ignore(*arguments) -> None:
+    pass

@@ -73,13 +73,32 @@ struct Variant: CustomTestStringConvertible {
         return 1 + (lines.firstIndex { $0.hasSuffix("// error") } ?? -1)
     }
 
-    static let all = leaving + exclusive + copying + spans + sending + unsafeEntries
+    static let all = elements + leaving + exclusive + copying + spans + sending + unsafeEntries
 }
 
 extension Variant {
     private static let exclusivity = "overlapping accesses to"
     private static let lifetime = "escapes its scope"
     private static let marking = "expression uses unsafe constructs but is not marked with 'unsafe'"
+
+    /// An element of which not every byte is a value would be one that Python can spoil.
+    private static let elements = [
+        Variant(
+            "an enumeration as an element, with a format of its own",
+            "HERE",
+            refused: "func format<E>(_: E.Type) -> ElementFormat<E> { ElementFormat(\"B\") } // error",
+            accepted: "func format<E: BufferElement>(_: E.Type) -> ElementFormat<E> { E.bufferFormat }",
+            error: "initializer is inaccessible due to 'internal' protection level"),
+        Variant(
+            "an enumeration as an element, with a number's format",
+            """
+            enum Colour: UInt8 { case red, green }
+            HERE
+            """,
+            refused: "func format() -> ElementFormat<Colour> { UInt8.bufferFormat } // error",
+            accepted: "func format() -> ElementFormat<UInt8> { UInt8.bufferFormat }",
+            error: "cannot convert return expression of type 'ElementFormat<UInt8>' to return type"),
+    ]
 
     /// What is lent stays in the function that lends it.
     private static let leaving = [

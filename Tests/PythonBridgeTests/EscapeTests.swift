@@ -115,4 +115,28 @@ import Testing
             #expect(failure?.exception?.type == "TypeError")
         }
     }
+
+    /// Runs Python while the call is put together, and cannot be passed.
+    struct Thief: PythonConvertible {
+        let steal: PythonFunction
+        let length: Int
+
+        @unsafe func pythonValue() throws(PythonError) -> PythonValue {
+            try steal(length)
+            throw .invalidBuffer("this argument fails")
+        }
+    }
+
+    @Test func `a view that Python takes before a later argument fails is an escape`() throws {
+        let length = 1013
+        var array = [Int](repeating: 5, count: length)
+        let thief = Thief(steal: try TestPython.memory("steal"), length: length)
+        let failure = thrown { try TestPython.memory("ignore")(.lending(&array), thief, .lending([1])) }
+        let escape = try #require(failure?.escape)
+        #expect(escape.views.count == 1)
+        try python.run("from Tests.Fixtures.memory import kept\nkept['stolen'][0][0] = 9")
+        #expect(array == [Int](repeating: 5, count: length))
+        try TestPython.memory("forget")("stolen")
+        #expect(escape.views[0].lease.hasEnded)
+    }
 }

@@ -103,9 +103,10 @@ def test_the_samples_cannot_be_the_result():
         detect_allocating(x, lambda count: x[:count])
 
 
-def test_memory_beyond_the_result_does_not_grow():
+@pytest.mark.parametrize("every", [20, 1_000_000])
+def test_memory_beyond_the_result_does_not_grow(every):
     def peak(size):
-        x = series(size, slice(0, None, 20))
+        x = series(size, slice(0, None, every))
         result = np.empty(detect_into(x, np.empty(size, np.int64)), np.int64)
         tracemalloc.start()
         try:
@@ -115,4 +116,15 @@ def test_memory_beyond_the_result_does_not_grow():
             tracemalloc.stop()
 
     peak(100_000)  # the thread's scratch and numpy's caches
-    assert abs(peak(4_000_000) - peak(400_000)) < 64 * 2**10
+    assert abs(peak(20_000_000) - peak(2_000_000)) < 64 * 2**10
+
+
+def test_samples_that_change_meanwhile_are_noticed():
+    x = series(30 * BLOCK, slice(0, None, 20))
+
+    def allocate(count):
+        x[: x.size // 2] = 0
+        return np.empty(count, np.int64)
+
+    with pytest.raises(RuntimeError, match="changed meanwhile"):
+        detect_allocating(x, allocate, threshold=1.5)

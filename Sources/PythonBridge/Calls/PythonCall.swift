@@ -18,6 +18,8 @@ public struct PythonCall: ~Copyable {
     /// Owned: a tuple of the names of the last arguments.
     private var keywordNames: OpaquePointer?
     private var escapedViews: [PythonEscape.View]?
+    /// Why an argument could not be passed.
+    @usableFromInline var failure: PythonError?
     /// Whether a view that was lent is still there after the call.
     @usableFromInline var hasEscapes = false
 
@@ -39,8 +41,6 @@ public struct PythonCall: ~Copyable {
     }
 
     deinit {
-        // Lends that are still open are of a call that did not come to pass: no view of them can be left.
-        if count > 0 { _ = releaseArguments() }
         if let keywordNames = unsafe keywordNames { unsafe cshim_release(keywordNames) }
         unsafe cshim_frame_end(frame, 2 * capacity + 1)
     }
@@ -50,11 +50,32 @@ public struct PythonCall: ~Copyable {
     // MARK: - Arguments
 
     /// Has an argument append itself. It lives until ``settle(_:at:)``.
+    ///
+    /// Once one has failed, the rest leave their cells empty and the call does not come to pass; what was lent before is ended and
+    /// settled all the same, for Python code that ran meanwhile may have seen it.
     @inlinable
-    mutating func append<A: PythonArgument & ~Copyable & ~Escapable>(argument: borrowing A) throws(PythonError) {
+    mutating func append<A: PythonArgument & ~Copyable & ~Escapable>(argument: borrowing A) {
         let position = count
-        try unsafe argument.pass(to: &self)
-        precondition(count == position + 1, "a PythonArgument must append exactly one object")
+        if failure == nil {
+            do throws(PythonError) {
+                try unsafe argument.pass(to: &self)
+                precondition(count == position + 1, "a PythonArgument must append exactly one object")
+                return
+            } catch {
+                failure = error
+            }
+        }
+        skip(to: position + 1)
+    }
+
+    /// Leaves cells empty.
+    @usableFromInline
+    mutating func skip(to position: Int) {
+        while count < position {
+            unsafe arguments[count] = nil
+            unsafe exporters[count] = nil
+            count += 1
+        }
     }
 
     /// Appends an argument.
@@ -74,12 +95,12 @@ public struct PythonCall: ~Copyable {
         unsafe append(view, exporter: lent.exporter)
     }
 
-    /// Appends a view of memory of any number of dimensions: `extents` are the lengths and then the strides in bytes.
+    /// Appends a view of memory of any number of dimensions: `shapeAndStrides` are the lengths and then the strides in bytes.
     mutating func appendLent(
-        base: UnsafeMutableRawPointer, dimensions: Int, extents: UnsafePointer<Int>, itemSize: Int,
+        base: UnsafeMutableRawPointer, dimensions: Int, shapeAndStrides: UnsafePointer<Int>, itemSize: Int,
         format: UnsafePointer<CChar>, isReadOnly: Bool
     ) throws(PythonError) {
-        let lent = unsafe cshim_lend_array(base, Int32(dimensions), extents, itemSize, format, isReadOnly)
+        let lent = unsafe cshim_lend_array(base, Int32(dimensions), shapeAndStrides, itemSize, format, isReadOnly)
         guard let view = unsafe lent.view else { throw .raised() }
         unsafe append(view, exporter: lent.exporter)
     }
@@ -93,14 +114,18 @@ public struct PythonCall: ~Copyable {
 
     /// Appends the keyword arguments, after all others.
     @usableFromInline
-    mutating func append(_ keywords: PythonKeywords) throws(PythonError) {
-        let names = unsafe try PythonValue(created: cshim_tuple(keywords.entries.count))
-        for (index, entry) in keywords.entries.enumerated() {
-            unsafe cshim_tuple_fill(names.handle, index, try entry.name.pythonValue().take())
-            try append(argument: entry.value)
+    mutating func append(_ keywords: PythonKeywords) {
+        do throws(PythonError) {
+            let names = unsafe try PythonValue(created: cshim_tuple(keywords.entries.count))
+            for (index, entry) in keywords.entries.enumerated() {
+                unsafe cshim_tuple_fill(names.handle, index, try entry.name.pythonValue().take())
+                append(argument: entry.value)
+            }
+            keywordCount = keywords.entries.count
+            unsafe keywordNames = unsafe names.take()
+        } catch {
+            failure = failure ?? error
         }
-        keywordCount = keywords.entries.count
-        unsafe keywordNames = unsafe names.take()
     }
 
     // MARK: - The call
@@ -110,6 +135,7 @@ public struct PythonCall: ~Copyable {
     mutating func run<R: PythonResult>(returning type: R.Type) -> Result<R, PythonError> {
         let result: Result<R, PythonError>
         do throws(PythonError) {
+            if let failure { throw failure }
             result = .success(try R.read(try invoke()))
         } catch {
             result = .failure(error)

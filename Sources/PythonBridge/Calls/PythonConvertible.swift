@@ -131,7 +131,7 @@ extension Array: PythonConvertible where Element: PythonConvertible {
     /// ``SharedBuffer`` do not. Source: `PyList_New`.
     @inlinable
     @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
-        MemoryLedger.countCopy(byteCount: count * MemoryLayout<Element>.stride)
+        MemoryLedger.countCopy(of: Element.self, count: count)
         let list = try PythonValue(listOf: count)
         // A failure half way frees the list with the items that it has.
         for index in indices { list.fill(index, with: try unsafe self[index].pythonValue()) }

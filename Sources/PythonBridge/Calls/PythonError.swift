@@ -115,6 +115,17 @@ extension PythonException {
 extension PythonError {
     /// The raised exception as an error.
     static func raised() -> PythonError { .exception(.take()) }
+
+    /// Raises this error in Python, as the nearest of Python's own exceptions. The thread is attached.
+    func raise() {
+        switch self {
+        case .exception(let exception): unsafe cshim_raise(exception.type, exception.message)
+        case .outOfMemory: unsafe cshim_raise("MemoryError", description)
+        case .invalidBuffer: unsafe cshim_raise("ValueError", description)
+        case .conversion: unsafe cshim_raise("TypeError", description)
+        default: unsafe cshim_raise("RuntimeError", description)
+        }
+    }
 }
 
 extension String {

@@ -11,7 +11,7 @@ extension PythonFunction {
         keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 0 + (keywords?.entries.count ?? 0))
-        if let keywords { try call.append(keywords) }
+        if let keywords { call.append(keywords) }
         let result = call.run(returning: R.self)
         return try call.finish(result)
     }
@@ -35,8 +35,8 @@ extension PythonFunction {
         _ a: borrowing A, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 1 + (keywords?.entries.count ?? 0))
-        try call.append(argument: a)
-        if let keywords { try call.append(keywords) }
+        call.append(argument: a)
+        if let keywords { call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
         return try call.finish(result)
@@ -63,9 +63,9 @@ extension PythonFunction {
         _ a: borrowing A, _ b: borrowing B, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 2 + (keywords?.entries.count ?? 0))
-        try call.append(argument: a)
-        try call.append(argument: b)
-        if let keywords { try call.append(keywords) }
+        call.append(argument: a)
+        call.append(argument: b)
+        if let keywords { call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
         call.settle(b, at: 1)
@@ -94,10 +94,10 @@ extension PythonFunction {
         _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 3 + (keywords?.entries.count ?? 0))
-        try call.append(argument: a)
-        try call.append(argument: b)
-        try call.append(argument: c)
-        if let keywords { try call.append(keywords) }
+        call.append(argument: a)
+        call.append(argument: b)
+        call.append(argument: c)
+        if let keywords { call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
         call.settle(b, at: 1)
@@ -130,11 +130,11 @@ extension PythonFunction {
         _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 4 + (keywords?.entries.count ?? 0))
-        try call.append(argument: a)
-        try call.append(argument: b)
-        try call.append(argument: c)
-        try call.append(argument: d)
-        if let keywords { try call.append(keywords) }
+        call.append(argument: a)
+        call.append(argument: b)
+        call.append(argument: c)
+        call.append(argument: d)
+        if let keywords { call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
         call.settle(b, at: 1)
@@ -170,12 +170,12 @@ extension PythonFunction {
         keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 5 + (keywords?.entries.count ?? 0))
-        try call.append(argument: a)
-        try call.append(argument: b)
-        try call.append(argument: c)
-        try call.append(argument: d)
-        try call.append(argument: e)
-        if let keywords { try call.append(keywords) }
+        call.append(argument: a)
+        call.append(argument: b)
+        call.append(argument: c)
+        call.append(argument: d)
+        call.append(argument: e)
+        if let keywords { call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
         call.settle(b, at: 1)
@@ -214,13 +214,13 @@ extension PythonFunction {
         keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 6 + (keywords?.entries.count ?? 0))
-        try call.append(argument: a)
-        try call.append(argument: b)
-        try call.append(argument: c)
-        try call.append(argument: d)
-        try call.append(argument: e)
-        try call.append(argument: f)
-        if let keywords { try call.append(keywords) }
+        call.append(argument: a)
+        call.append(argument: b)
+        call.append(argument: c)
+        call.append(argument: d)
+        call.append(argument: e)
+        call.append(argument: f)
+        if let keywords { call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
         call.settle(b, at: 1)

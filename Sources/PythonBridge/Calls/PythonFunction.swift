@@ -20,8 +20,8 @@ public struct PythonFunction: Sendable {
         _ arguments: [any PythonConvertible], keywords: PythonKeywords? = nil, returning type: R.Type = R.self
     ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: arguments.count + (keywords?.entries.count ?? 0))
-        for argument in arguments { try call.append(argument: argument) }
-        if let keywords { try call.append(keywords) }
+        for argument in arguments { call.append(argument: argument) }
+        if let keywords { call.append(keywords) }
         let result = call.run(returning: R.self)
         return try call.finish(result)
     }

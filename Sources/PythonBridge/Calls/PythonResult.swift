@@ -135,7 +135,7 @@ extension Array: PythonResult where Element: PythonResult {
         }
         var items: [Element] = []
         while let item = try iterator.next() { items.append(try Element.read(item)) }
-        MemoryLedger.countCopy(byteCount: items.count * MemoryLayout<Element>.stride)
+        MemoryLedger.countCopy(of: Element.self, count: items.count)
         return items
     }
 }

@@ -14,7 +14,7 @@ public struct ArrayLayout: Sendable, Hashable {
     /// The lowest and the highest position of an element; nil when there is none.
     public let positions: ClosedRange<Int>?
     /// The product of the lengths where one of 0 counts as 1, which numpy limits even where there is no element.
-    let extent: Int
+    let nominalCount: Int
 
     /// As many dimensions as CPython's buffer protocol has (`PyBUF_MAX_NDIM`).
     public static let maximumDimensions = 64
@@ -34,13 +34,13 @@ public struct ArrayLayout: Sendable, Hashable {
         }
         let tooLarge = PythonError.invalidBuffer("the shape \(shape) with strides \(strides) is too large")
         let isEmpty = shape.contains(0)
-        var extent = 1
+        var nominalCount = 1
         var lowest = offset
         var highest = offset
         for (length, stride) in zip(shape, strides) {
             guard length >= 0 else { throw .invalidBuffer("a length of \(length) is negative") }
-            guard let product = extent.multiplied(byExactly: max(length, 1)) else { throw tooLarge }
-            extent = product
+            guard let product = nominalCount.multiplied(byExactly: max(length, 1)) else { throw tooLarge }
+            nominalCount = product
             if isEmpty || length == 1 { continue }
             // Backwards as well: it may be reversed.
             guard let distance = stride.multiplied(byExactly: length - 1), stride != .min,
@@ -49,15 +49,16 @@ public struct ArrayLayout: Sendable, Hashable {
             if distance < 0 { lowest = end } else { highest = end }
         }
         self.init(
-            shape: shape, strides: strides, offset: offset, extent: extent, positions: isEmpty ? nil : lowest...highest)
+            shape: shape, strides: strides, offset: offset, nominalCount: nominalCount,
+            positions: isEmpty ? nil : lowest...highest)
     }
 
-    private init(shape: [Int], strides: [Int], offset: Int, extent: Int, positions: ClosedRange<Int>?) {
+    private init(shape: [Int], strides: [Int], offset: Int, nominalCount: Int, positions: ClosedRange<Int>?) {
         self.shape = shape
         self.strides = strides
         self.offset = offset
-        self.extent = extent
-        count = positions == nil ? 0 : extent
+        self.nominalCount = nominalCount
+        count = positions == nil ? 0 : nominalCount
         self.positions = positions
     }
 
@@ -89,7 +90,8 @@ public struct ArrayLayout: Sendable, Hashable {
     /// The dimensions in reverse order. Source: `numpy.transpose`.
     public var transposed: ArrayLayout {
         ArrayLayout(
-            shape: shape.reversed(), strides: strides.reversed(), offset: offset, extent: extent, positions: positions)
+            shape: shape.reversed(), strides: strides.reversed(), offset: offset, nominalCount: nominalCount,
+            positions: positions)
     }
 
     /// One dimension backwards. Source: `numpy.flip`.
@@ -101,7 +103,7 @@ public struct ArrayLayout: Sendable, Hashable {
         let last = max(shape[dimension] - 1, 0)
         return ArrayLayout(
             shape: shape, strides: strides, offset: positions == nil ? offset : offset + last * self.strides[dimension],
-            extent: extent, positions: positions)
+            nominalCount: nominalCount, positions: positions)
     }
 
     /// Repeated without a copy to a larger shape. Source: `numpy.broadcast_to`.
@@ -176,6 +178,37 @@ public struct ArrayLayout: Sendable, Hashable {
                 dimension -= 1
             }
             if dimension < 0 { return }
+        }
+    }
+}
+
+extension ArrayLayout {
+    /// - Throws: ``PythonError/invalidBuffer(_:)`` unless every element is one of the first `available`, and the bytes of all of
+    ///   them, of which some may be the same, can be counted.
+    @usableFromInline
+    func check(within available: Int, elementSize: Int) throws(PythonError) {
+        guard nominalCount <= .max / elementSize else {
+            throw .invalidBuffer("the shape \(shape) is too large for elements of \(elementSize) bytes")
+        }
+        guard let positions else {
+            guard (0...available).contains(offset) else {
+                throw .invalidBuffer("an array from element \(offset) on is not within \(available) elements")
+            }
+            return
+        }
+        guard positions.lowerBound >= 0, positions.upperBound < available else {
+            throw .invalidBuffer(
+                "the shape \(shape) with strides \(strides) from element \(offset) on leaves a buffer of \(available)")
+        }
+    }
+
+    /// Calls `body` with the lengths and then the strides in bytes, as the shim takes them.
+    func withShapeAndStrides<R, E>(elementSize: Int, _ body: (UnsafePointer<Int>) throws(E) -> R) throws(E) -> R {
+        // The stride of a dimension that is never stepped along need not fit. One number more: an empty array has no address.
+        let shapeAndStrides = shape + strides.map { $0 &* elementSize } + [0]
+        return try unsafe shapeAndStrides.withUnsafeBufferPointer { shapeAndStrides throws(E) in
+            guard let base = shapeAndStrides.baseAddress else { preconditionFailure("an array without an address") }
+            return try unsafe body(base)
         }
     }
 }

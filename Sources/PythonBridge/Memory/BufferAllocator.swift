@@ -39,6 +39,17 @@ public struct BufferAllocator<Element: BufferElement>: PythonConvertible, Sendab
     }
 }
 
+extension PythonError {
+    /// Whether Python has no integer for what was to be one: an array of two lengths has `__index__`, and refuses.
+    fileprivate var meansNoInteger: Bool {
+        switch self {
+        case .conversion: true
+        case .exception(let exception): exception.type == "TypeError"
+        default: false
+        }
+    }
+}
+
 /// What the Python function holds: the element type.
 private final class AllocatorContext: Sendable {
     private let allocate: @Sendable (borrowing PythonValue) throws(PythonError) -> PythonValue
@@ -48,8 +59,10 @@ private final class AllocatorContext: Sendable {
             let length: Int
             do throws(PythonError) {
                 length = try Int.read(argument)
-            } catch {
-                guard let shape = try Self.shape(of: argument) else { throw error }
+            } catch  where error.meansNoInteger {
+                guard let shape = try Self.shape(of: argument) else {
+                    throw .conversion(expected: "a length or a tuple of lengths", found: argument.typeName)
+                }
                 let array = try SharedArray<Element>(shape: shape)
                 return try Self.count(array.buffer, as: array)
             }
@@ -82,19 +95,5 @@ private final class AllocatorContext: Sendable {
         }
         let value = try allocate(unsafe PythonValue(taking: cshim_retain(arguments[0])))
         return unsafe value.take()
-    }
-}
-
-extension PythonError {
-    /// Raises this error in Python, as the nearest of Python's own exceptions. The thread is attached.
-    func raise() {
-        let kind: cshim_exception_kind =
-            switch self {
-            case .outOfMemory: .CSHIM_MEMORY_ERROR
-            case .invalidBuffer: .CSHIM_VALUE_ERROR
-            case .conversion: .CSHIM_TYPE_ERROR
-            default: .CSHIM_RUNTIME_ERROR
-            }
-        unsafe cshim_raise(kind, description)
     }
 }

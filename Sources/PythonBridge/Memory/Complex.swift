@@ -18,20 +18,20 @@ public struct Complex<Part: ComplexPart>: BitwiseCopyable, Sendable, Hashable {
 /// What a ``Complex`` number can consist of: `Double` or `Float`.
 public protocol ComplexPart: BufferElement, BinaryFloatingPoint {
     /// The format of a pair of them.
-    static var complexFormat: StaticString { get }
+    static var complexFormat: ElementFormat<Complex<Self>> { get }
 }
 
 extension Double: ComplexPart {
     /// numpy's `complex128`.
-    public static var complexFormat: StaticString { "Zd" }
+    public static var complexFormat: ElementFormat<Complex<Self>> { ElementFormat("Zd") }
 }
 
 extension Float: ComplexPart {
     /// numpy's `complex64`.
-    public static var complexFormat: StaticString { "Zf" }
+    public static var complexFormat: ElementFormat<Complex<Self>> { ElementFormat("Zf") }
 }
 
 extension Complex: BufferElement {
     /// `Z` and the format of a part, which is numpy's extension of the `struct` module (PEP 3118).
-    public static var bufferFormat: StaticString { Part.complexFormat }
+    public static var bufferFormat: ElementFormat<Self> { Part.complexFormat }
 }

@@ -19,9 +19,9 @@ extension LentArray: PythonArgument {
         try layout.check(within: memory.count, elementSize: size)
         if case .storage(let storage) = memory.owner { try storage.checkFile() }
         let base = unsafe layout.count == 0 ? memory.base : memory.base + layout.offset * size
-        try unsafe layout.withExtents(elementSize: size) { extents throws(PythonError) in
+        try unsafe layout.withShapeAndStrides(elementSize: size) { shapeAndStrides throws(PythonError) in
             try unsafe call.appendLent(
-                base: base, dimensions: layout.shape.count, extents: extents, itemSize: size,
+                base: base, dimensions: layout.shape.count, shapeAndStrides: shapeAndStrides, itemSize: size,
                 format: Element.formatText, isReadOnly: memory.isReadOnly || layout.repeatsElements)
         }
     }

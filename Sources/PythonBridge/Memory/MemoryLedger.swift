@@ -13,9 +13,9 @@ public struct MemoryLedger: Sendable, Hashable {
     public var bytesLent: Int
     /// Bytes of the memory that was shared, each time it was passed.
     public var bytesShared: Int
-    /// Bytes that the bridge copied: arrays to and from lists, text, and what `SharedBuffer(contentsOf:)` took over.
+    /// Bytes that the bridge copied: arrays of numbers to and from lists, text, and what `SharedBuffer(contentsOf:)` took over.
     ///
-    /// Numbers are not counted, nor what Python copies by itself.
+    /// Single numbers are not counted, nor what Python copies by itself.
     public var bytesCopied: Int
     /// Bytes that Python asked a ``BufferAllocator`` for.
     public var bytesOnDemand: Int
@@ -89,6 +89,12 @@ public struct MemoryLedger: Sendable, Hashable {
     @usableFromInline
     static func countCopy(byteCount: Int) {
         cshim_ledger_add(.CSHIM_BYTES_COPIED, Int64(byteCount))
+    }
+
+    /// Counts the copy of a list's items, if they are numbers: of others it is their contents that are copied, and counted.
+    @usableFromInline
+    static func countCopy<Element>(of type: Element.Type, count: Int) {
+        if type is any BufferElement.Type { countCopy(byteCount: count * MemoryLayout<Element>.stride) }
     }
 }
 

@@ -59,7 +59,8 @@ extension PythonArray: PythonResult {
     /// Arrow C data interface.
     ///
     /// - Throws: ``PythonError/conversion(expected:found:)`` unless it is aligned and of this element type in this machine's byte
-    ///   order, its elements a whole number of elements apart.
+    ///   order, its elements a whole number of elements apart; ``PythonError/exception(_:)`` when the object does not give its
+    ///   memory; ``PythonError/invalidBuffer(_:)`` when its shape is too large.
     public static func read(_ value: borrowing PythonValue) throws(PythonError) -> Self {
         let expected = "an array of \(Element.self)"
         let view = try PythonView(of: value, expected: expected)

@@ -131,34 +131,3 @@ extension SharedArray: PythonResult {
             unchecked: buffer, try ArrayLayout(shape: layout.shape, strides: layout.strides, offset: offset))
     }
 }
-
-extension ArrayLayout {
-    /// - Throws: ``PythonError/invalidBuffer(_:)`` unless every element is one of the first `available`, and the bytes of all of
-    ///   them, of which some may be the same, can be counted.
-    @usableFromInline
-    func check(within available: Int, elementSize: Int) throws(PythonError) {
-        guard extent <= .max / elementSize else {
-            throw .invalidBuffer("the shape \(shape) is too large for elements of \(elementSize) bytes")
-        }
-        guard let positions else {
-            guard (0...available).contains(offset) else {
-                throw .invalidBuffer("an array from element \(offset) on is not within \(available) elements")
-            }
-            return
-        }
-        guard positions.lowerBound >= 0, positions.upperBound < available else {
-            throw .invalidBuffer(
-                "the shape \(shape) with strides \(strides) from element \(offset) on leaves a buffer of \(available)")
-        }
-    }
-
-    /// Calls `body` with the lengths and then the strides in bytes, as the shim takes them.
-    func withExtents<R, E>(elementSize: Int, _ body: (UnsafePointer<Int>) throws(E) -> R) throws(E) -> R {
-        // The stride of a dimension that is never stepped along need not fit. One number more: an empty array has no address.
-        let extents = shape + strides.map { $0 &* elementSize } + [0]
-        return try unsafe extents.withUnsafeBufferPointer { extents throws(E) in
-            guard let base = extents.baseAddress else { preconditionFailure("an array without an address") }
-            return try unsafe body(base)
-        }
-    }
-}

@@ -157,8 +157,8 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
 
     /// Calls `body` with the descriptor of anonymous shared memory and the byte in it at which the elements start.
     ///
-    /// The descriptor is the buffer's, valid until `body` returns. It has the sizes of whole pages to map, and no other process
-    /// has it unless it is sent there.
+    /// The descriptor is the buffer's, valid until `body` returns. The file has the bytes that the buffer was made with, from its
+    /// start on. A program that this process starts does not inherit it.
     /// - Returns: What `body` returns; nil when the memory is of another kind than ``init(sharedMemoryCapacity:)`` makes.
     /// - Throws: What `body` throws.
     public func withSharedMemoryDescriptor<R, E>(

@@ -195,9 +195,9 @@ extension SharedStorage {
         try checkFile()
         let size = MemoryLayout<Element>.stride
         let first = unsafe base + byteOffset + (layout.count == 0 ? 0 : layout.offset * size)
-        let view = unsafe layout.withExtents(elementSize: size) { extents in
+        let view = unsafe layout.withShapeAndStrides(elementSize: size) { shapeAndStrides in
             unsafe cshim_share_array(
-                first, Int32(layout.shape.count), extents, size, Element.formatText, isReadOnly,
+                first, Int32(layout.shape.count), shapeAndStrides, size, Element.formatText, isReadOnly,
                 Unmanaged.passRetained(self).toOpaque(), releaseStorage)
         }
         return unsafe try PythonValue(created: view)
