@@ -234,8 +234,17 @@ extension InterchangeTests {
         "FakeStream(None)": .exception("TypeError", "__arrow_c_stream__"),
         "FakeStream(pa.array([1.5]).__arrow_c_array__()[0])": .exception("TypeError", "__arrow_c_stream__"),
         "FakeStream(KeyError('stream'))": .exception("KeyError", "stream"),
-        "FakeStream(failing_stream)": .exception("BufferError", "no second batch"),
     ]
+
+    @Test func `a stream that fails is refused with its own reason`() async {
+        await #expect(processExitsWith: .success) {
+            leaveOutOfLeaks()  // Arrow loses the text of its error
+            let stream = try Self.evaluate("FakeStream(failing_stream)")
+            let refusal = thrown { let _: PythonArray<Double> = try Self.view(stream) }
+            #expect(refusal?.exception?.type == "BufferError")
+            #expect(refusal?.exception?.message.contains("no second batch") == true)
+        }
+    }
 
     @Test(arguments: refusals.keys.sorted())
     func `what is no plain array is refused by name`(expression: String) throws {
