@@ -162,7 +162,7 @@ def detect_allocating(
     with np.errstate(all="ignore"):
         written = _write(_outliers(source, *limits), target)
     if written != count:
-        raise RuntimeError(f"the samples changed meanwhile: of {count} outliers there are {written}")
+        raise RuntimeError(f"the samples changed meanwhile: {count} outliers, then {written}")
     return buffer
 
 
