@@ -118,7 +118,9 @@ def tamper(exporter, library: str) -> None:
     """Change an immutable array by all that its library has for it."""
     array = take(exporter, library)
     if library == "polars":
-        array[0] = -1.0
+        # Before version 2 it assigns items in place, whoever the memory is of.
+        if int(importlib.import_module("polars").__version__.split(".")[0]) >= 2:
+            array[0] = -1.0
         array.sort(descending=True, in_place=True)
         array = take(exporter, library).to_numpy(allow_copy=False)
     else:
@@ -195,7 +197,9 @@ def take_twice(exporter, library: str) -> bool:
     if library in ("pyarrow", "polars"):
         source = FakeArrow(exporter.__arrow_c_array__())
     else:
-        source = Fake(exporter.__dlpack__(max_version=(1, 0)))
+        # numpy asks for versioned tensors from 2.1 on.
+        is_old = library == "numpy" and np.lib.NumpyVersion(np.__version__) < "2.1.0"
+        source = Fake(exporter.__dlpack__() if is_old else exporter.__dlpack__(max_version=(1, 0)))
     first = take(source, library)
     before = values_of(first)
     try:
@@ -286,7 +290,12 @@ def make_layout(source: str, layout: str):
         "swapped dimensions": lambda: array.swapaxes(0, 2),
         "steps": lambda: array[1, ::2, 1::2],
         "backwards": lambda: array[::-1, :, ::-2],
-        "repeated": lambda: np.broadcast_to(array[0, 0], (3, 4)) if source != "torch" else array[0, 0].expand(3, 4),
+        "repeated": lambda: (
+            # Not broadcast_to, whose arrays are read-only: DLPack before version 1 has none of those.
+            np.lib.stride_tricks.as_strided(array[0, 0], (3, 4), (0, array.strides[-1]))
+            if source != "torch"
+            else array[0, 0].expand(3, 4)
+        ),
         "single element": lambda: array[1, 2, 3:4].reshape(()),
         "empty": lambda: array[:, :0],
     }[layout]()

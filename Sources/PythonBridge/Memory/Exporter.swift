@@ -9,8 +9,9 @@ internal import CShim
 /// Python may keep it, and everything made of it. DLPack tells that memory is read-only from version 1.0 on, so read-only memory is
 /// refused (`BufferError`) to a library that asks for less. Arrow's arrays are immutable whatever the memory is.
 ///
-/// - Warning: PyTorch (2.13) asks for version 1.0, and writes to read-only memory all the same. It ends the process when a stride is
-///   negative. Both are so with numpy's arrays, too.
+/// - Warning: Polars before version 2 writes into the memory when an item of its series is assigned. PyTorch (2.13) asks for DLPack
+///   1.0, and writes to read-only memory all the same; it ends the process when a stride is negative. With numpy's arrays they do
+///   the same.
 public struct Exporter: PythonConvertible, Sendable {
     private let memory: any PythonConvertible & Sendable
 
