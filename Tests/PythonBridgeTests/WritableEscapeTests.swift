@@ -135,4 +135,66 @@ import Testing
         #expect(ledger.bytesLent == 8 + 24)
         #expect(ledger.escapes == 0)
     }
+
+    @Test func `a lend that escaped is of the array's own memory when it is passed again`() throws {
+        let keep = try python.function("writable_keep", in: "__main__")
+        let double = try TestPython.memory("double")
+        var array = [Int](repeating: 5, count: 10)
+        do {
+            let lent: Lent<Int> = .lending(&array)
+            do throws(PythonError) {
+                try keep(lent)
+            } catch {
+                #expect(error.escape != nil)
+            }
+            try python.run("writable_kept.pop()")
+            let other = [Int](repeating: 7, count: 10)
+            try double(lent)
+            #expect(other == [Int](repeating: 7, count: 10))
+        }
+        #expect(array == [14] + [Int](repeating: 10, count: 9))
+    }
+
+    @Test func `one lend that is passed twice and kept twice has both views keep its memory`() throws {
+        let keep = try TestPython.memory("keep_both")
+        var array = (0..<10_000).map { $0 }
+        let expected = array
+        do {
+            let lent: Lent<Int> = .lending(&array)
+            do throws(PythonError) {
+                try keep(lent, lent, "twice")
+            } catch {
+                #expect(error.escape?.views.count == 2)
+            }
+        }
+        array[0] = -1
+        let churn = (0..<32).map { [Int](repeating: $0, count: 10_000) }
+        try python.run("from Tests.Fixtures.memory import kept\ndel kept['twice'][0]")
+        let seen: [Int] = try python.evaluate("kept['twice'][0].tolist()")
+        #expect(seen == expected)
+        #expect(churn.count == 32)
+        try TestPython.memory("forget")("twice")
+    }
+
+    @Test func `a copy of what is lent keeps its values`() throws {
+        var array = [1, 2, 3]
+        let copy: [Int]?
+        do {
+            let lent: Lent<Int> = .lending(&array)
+            copy = lent.lendOwner as? [Int]
+            try TestPython.memory("double")(lent)
+        }
+        #expect(copy == [1, 2, 3])
+        #expect(array == [2, 4, 6])
+    }
+
+    @Test func `an escape tells what to do, and what was raised besides`() throws {
+        try python.run("def writable_fail(memory):\n    writable_kept.append(memory)\n    raise KeyError('why')")
+        var array = [1]
+        let failure = thrown { try python.function("writable_fail", in: "__main__")(.lending(&array)) }
+        let text = try #require(failure?.description)
+        #expect(text.hasPrefix("Python kept a view of memory, lent for one call: share a SharedBuffer, or keep a copy"))
+        #expect(text.hasSuffix("KeyError: 'why'"))
+        try python.run("writable_kept.clear()")
+    }
 }

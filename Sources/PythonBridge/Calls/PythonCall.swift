@@ -18,6 +18,8 @@ public struct PythonCall: ~Copyable {
     /// Owned: a tuple of the names of the last arguments.
     private var keywordNames: OpaquePointer?
     private var escapedViews: [PythonEscape.View]?
+    /// A bit for each positional argument of which Python kept a view.
+    @usableFromInline var escapedPositions = 0
     /// Why an argument could not be passed.
     @usableFromInline var failure: PythonError?
     /// Whether a view that was lent is still there after the call.
@@ -169,11 +171,16 @@ public struct PythonCall: ~Copyable {
         return hasEscapes
     }
 
-    /// Keeps alive what Python kept of `argument`, the one at `position`, and the argument itself until here.
+    /// Keeps alive what Python kept of `argument`, the one at `position`.
     @inlinable
     mutating func settle<A: PythonArgument & ~Copyable & ~Escapable>(_ argument: borrowing A, at position: Int) {
-        let hasEscaped = hasEscapes && keepEscaped(at: position, owner: argument.lendOwner)
-        argument.lendDidEnd(hasEscaped: hasEscaped)
+        if hasEscapes && keepEscaped(at: position, owner: argument.lendOwner) { escapedPositions |= 1 << position }
+    }
+
+    /// Ends an argument's lend, once all are settled: two may be of one array. The argument itself lives until here.
+    @inlinable
+    func end<A: PythonArgument & ~Copyable & ~Escapable>(_ argument: borrowing A, at position: Int) {
+        argument.lendDidEnd(hasEscaped: escapedPositions & 1 << position != 0)
         extendLifetime(argument)
     }
 

@@ -65,7 +65,7 @@ extension PythonError: CustomStringConvertible {
         switch self {
         case .exception(let exception): exception.description
         case .escape(let escape):
-            "Python kept a view of \(escape.views.map(\.argument).joined(separator: ", ")), lent for one call"
+            escape.description
         case .conversion(let expected, let found): "expected \(expected) from Python, got \(found)"
         case .notCallable(let name, let type): "'\(name)' is not callable: it is of type \(type)"
         case .environment(let reason), .interpreter(let reason), .invalidBuffer(let reason): reason
@@ -77,6 +77,15 @@ extension PythonError: CustomStringConvertible {
 
     private static func reason(_ errno: Int32) -> String {
         unsafe strerror(errno).map { unsafe String(cString: $0) } ?? "error \(errno)"
+    }
+}
+
+extension PythonEscape: CustomStringConvertible {
+    /// What was kept, what to do about it, and what Python raised besides.
+    public var description: String {
+        let names = views.map(\.argument).joined(separator: ", ")
+        let raised = exception.map { ", and raised \($0)" } ?? ""
+        return "Python kept a view of \(names), lent for one call: share a SharedBuffer, or keep a copy\(raised)"
     }
 }
 

@@ -39,6 +39,7 @@ extension PythonFunction {
         if let keywords { call.append(keywords) }
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
+        call.end(a, at: 0)
         return try call.finish(result)
     }
 
@@ -69,6 +70,8 @@ extension PythonFunction {
         let result = call.run(returning: R.self)
         call.settle(a, at: 0)
         call.settle(b, at: 1)
+        call.end(a, at: 0)
+        call.end(b, at: 1)
         return try call.finish(result)
     }
 
@@ -102,6 +105,9 @@ extension PythonFunction {
         call.settle(a, at: 0)
         call.settle(b, at: 1)
         call.settle(c, at: 2)
+        call.end(a, at: 0)
+        call.end(b, at: 1)
+        call.end(c, at: 2)
         return try call.finish(result)
     }
 
@@ -140,6 +146,10 @@ extension PythonFunction {
         call.settle(b, at: 1)
         call.settle(c, at: 2)
         call.settle(d, at: 3)
+        call.end(a, at: 0)
+        call.end(b, at: 1)
+        call.end(c, at: 2)
+        call.end(d, at: 3)
         return try call.finish(result)
     }
 
@@ -182,6 +192,11 @@ extension PythonFunction {
         call.settle(c, at: 2)
         call.settle(d, at: 3)
         call.settle(e, at: 4)
+        call.end(a, at: 0)
+        call.end(b, at: 1)
+        call.end(c, at: 2)
+        call.end(d, at: 3)
+        call.end(e, at: 4)
         return try call.finish(result)
     }
 
@@ -228,6 +243,12 @@ extension PythonFunction {
         call.settle(d, at: 3)
         call.settle(e, at: 4)
         call.settle(f, at: 5)
+        call.end(a, at: 0)
+        call.end(b, at: 1)
+        call.end(c, at: 2)
+        call.end(d, at: 3)
+        call.end(e, at: 4)
+        call.end(f, at: 5)
         return try call.finish(result)
     }
 

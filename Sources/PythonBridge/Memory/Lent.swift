@@ -16,7 +16,7 @@ public struct Lent<Element: BufferElement>: ~Copyable, ~Escapable {
         case caller
     }
 
-    @usableFromInline let base: UnsafeMutableRawPointer
+    @usableFromInline let start: UnsafeMutableRawPointer
     @usableFromInline let count: Int
     @usableFromInline let isReadOnly: Bool
     @usableFromInline let owner: Owner
@@ -24,10 +24,19 @@ public struct Lent<Element: BufferElement>: ~Copyable, ~Escapable {
     @usableFromInline
     @_lifetime(immortal)
     init(base: UnsafeMutableRawPointer?, count: Int, isReadOnly: Bool, owner: Owner) {
-        unsafe self.base = base ?? SharedStorage.placeholder
+        unsafe start = base ?? SharedStorage.placeholder
         self.count = count
         self.isReadOnly = isReadOnly
         self.owner = owner
+    }
+
+    /// The first element.
+    @inlinable var base: UnsafeMutableRawPointer {
+        guard case .exclusiveArray(let variable) = owner else { return unsafe start }
+        // Asked anew each time: after an escape the variable has other memory. And whoever else holds the elements keeps them as they
+        // are, since this makes them the variable's own.
+        return unsafe variable.pointee.withUnsafeMutableBufferPointer { UnsafeMutableRawPointer($0.baseAddress) }
+            ?? SharedStorage.placeholder
     }
 }
 
@@ -53,8 +62,11 @@ extension Lent: PythonArgument {
     borrowing func endWriting(hasEscaped: Bool) {
         if hasEscaped, case .exclusiveArray(let variable) = owner {
             MemoryLedger.countCopy(byteCount: count * MemoryLayout<Element>.stride)
-            unsafe variable.pointee = (0..<count).map {
-                unsafe Element.element(at: base + $0 * MemoryLayout<Element>.stride)
+            unsafe variable.pointee = variable.pointee.withUnsafeBytes { bytes in
+                (0..<count).map { index in
+                    guard let base = bytes.baseAddress else { preconditionFailure("elements without memory") }
+                    return unsafe Element.element(at: base + index * MemoryLayout<Element>.stride)
+                }
             }
         } else if Element.self == Bool.self {
             let bytes = unsafe UnsafeMutableRawBufferPointer(start: base, count: count)
@@ -94,10 +106,9 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
     @inlinable
     @_lifetime(&array)
     public static func lending<E>(_ array: inout [E]) -> Self where Self == Lent<E> {
-        // This makes the memory the array's own. Nobody can use the array while the value lives, so both stay where they are.
-        let base = unsafe array.withUnsafeMutableBufferPointer { UnsafeMutableRawPointer($0.baseAddress) }
+        // Nobody can use the array while the value lives.
         let variable = unsafe withUnsafeMutablePointer(to: &array) { unsafe $0 }
-        let lent = unsafe Lent<E>(base: base, count: array.count, isReadOnly: false, owner: .exclusiveArray(variable))
+        let lent = unsafe Lent<E>(base: nil, count: array.count, isReadOnly: false, owner: .exclusiveArray(variable))
         return unsafe _overrideLifetime(lent, mutating: &array)
     }
 

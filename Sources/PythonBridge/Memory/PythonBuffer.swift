@@ -1,7 +1,7 @@
 /// Contiguous elements that Python owns, read by Swift where they are: the result of a function that returns an array.
 ///
-/// The buffer holds a view, so that the array lives as long as the buffer, and cannot be resized meanwhile. It is given up on any
-/// thread; on one that is not attached, at the next attachment.
+/// The buffer holds a view, so that the array lives as long as the buffer, and refuses to be resized meanwhile, unless Python forces
+/// it (`ndarray.resize(…, refcheck=False)`). It is given up on any thread; on one that is not attached, at the next attachment.
 ///
 /// Reading is safe as long as Python does not write at the same time. Source: `PyObject_GetBuffer`.
 @safe

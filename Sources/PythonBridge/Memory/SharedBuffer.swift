@@ -4,8 +4,9 @@
 /// when the last of them is gone. Passed to a ``PythonFunction`` it arrives as a one-dimensional `memoryview`, of which
 /// `numpy.asarray` makes an array at the same address. Python may keep that array for as long as it likes.
 ///
-/// Memory made by ``init(capacity:)`` is an output: Python may write to it. Any other is an input, and a write raises in
-/// Python; ``readOnly`` makes an input of an output.
+/// Memory made by ``init(capacity:)`` or ``init(sharedMemoryCapacity:)``, a file mapped to be written to, and what Python asked a
+/// ``BufferAllocator`` for, are outputs: Python may write to them. Any other is an input, and a write raises in Python; ``readOnly``
+/// makes an input of an output.
 ///
 /// The buffer is `Sendable` in the way of a numpy array: reading from many threads is fine; an element that one thread writes
 /// while another reads it may have either value.
