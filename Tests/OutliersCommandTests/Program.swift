@@ -84,24 +84,22 @@ private func start(
     let variables = Program.environment.merging(changes.mapValues { $0 ?? "" }) { _, new in new }
         .filter { name, _ in changes[name] != .some(nil) }.map { "\($0)=\($1)" }
     // env(1) takes the directory and the variables as they are, whatever is in them.
-    let arguments = Arguments(["-i", "--chdir=\(directory)"] + variables + command)
+    var arguments = ["env", "-i", "--chdir=\(directory)"] + variables + command
+    let file = input.map { _ in "/tmp/outliers-input-\(UUID().uuidString)" }
+    defer { if let file { try? FileManager.default.removeItem(atPath: file) } }
+    if let file, let input {
+        try Data(input.utf8).write(to: URL(fileURLWithPath: file))
+        // The shell's pipe: a program that does not read its input to the end would end the tests with SIGPIPE by theirs.
+        arguments = ["sh", "-c", "file=$1; shift; cat \"$file\" | \"$@\"", "sh", file] + arguments
+    }
     let limit = 64 << 20
     await Places.shared.enter()
     do {
-        let program: Program
-        if let input {
-            let result = try await run(
-                .name("env"), arguments: arguments, input: .string(input), output: .bytes(limit: limit),
-                error: .bytes(limit: limit))
-            program = Program(command, result.standardOutput, result.standardError, result.terminationStatus)
-        } else {
-            let result = try await run(
-                .name("env"), arguments: arguments, input: .none, output: .bytes(limit: limit),
-                error: .bytes(limit: limit))
-            program = Program(command, result.standardOutput, result.standardError, result.terminationStatus)
-        }
+        let result = try await run(
+            .name(arguments[0]), arguments: Arguments(Array(arguments.dropFirst())), input: .none,
+            output: .bytes(limit: limit), error: .bytes(limit: limit))
         await Places.shared.leave()
-        return program
+        return Program(command, result.standardOutput, result.standardError, result.terminationStatus)
     } catch {
         await Places.shared.leave()
         throw error
