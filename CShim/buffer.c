@@ -19,10 +19,82 @@ static struct {
     cshim_exporter *exporters[spare_capacity + 1];
 } spare;
 
+/// Exporters of lends that are over, each with its one memoryview: a lend costs mostly what CPython takes to make a
+/// memoryview. They show no elements until they are lent again.
+static struct {
+    int count;
+    cshim_lent lent[spare_capacity + 1]; ///< owned
+} spare_lends;
+
 static void free_exporter(cshim_exporter *exporter) {
     PyTypeObject *type = Py_TYPE(exporter);
     PyObject_Free(exporter);
     Py_DECREF(type); // the exporter's count, taken by PyObject_New
+}
+
+/// Where the elements would be of what has none.
+static const max_align_t nothing;
+
+/// Has an exporter and its memoryview show a line of elements side by side.
+static inline void show_line(
+    cshim_lent lent, void *base, Py_ssize_t count, Py_ssize_t item_size, const char *format, bool read_only) {
+    cshim_exporter *exporter = lent.exporter;
+    exporter->base = base;
+    exporter->byte_count = count * item_size;
+    exporter->item_size = item_size;
+    exporter->format = format;
+    exporter->read_only = read_only;
+    exporter->line[0] = count;
+    exporter->line[1] = item_size;
+    PyMemoryViewObject *memoryview = (PyMemoryViewObject *)lent.view;
+    Py_buffer *view = &memoryview->view;
+    view->buf = base;
+    view->len = count * item_size;
+    view->itemsize = item_size;
+    view->format = (char *)format;
+    view->readonly = read_only;
+    view->shape[0] = count;
+    view->strides[0] = item_size;
+    memoryview->hash = -1;
+}
+
+/// Whether nobody but this file knows of a lend's exporter and memoryview, and nobody changed what they are.
+static inline bool is_untouched(cshim_lent lent) {
+    const PyMemoryViewObject *view = (PyMemoryViewObject *)lent.view;
+    const int like_new = _Py_MEMORYVIEW_C | _Py_MEMORYVIEW_FORTRAN;
+    return Py_REFCNT(view) == 1 && view->exports == 0 && view->weakreflist == NULL && view->flags == like_new &&
+           Py_REFCNT(view->mbuf) == 1 && view->mbuf->exports == 1 && view->mbuf->flags == 0 &&
+           Py_REFCNT(lent.exporter) == 2;
+}
+
+/// Keeps what was lent for the next lend, if nobody else has it. Takes both references then.
+static inline bool spare_lend(cshim_lent lent) {
+    bool is_line = lent.exporter->dimensions == 1 && lent.exporter->line[1] == lent.exporter->item_size;
+    bool is_ending = exporter_type == NULL; // the interpreter, and what is spare has been freed
+    if (spare_lends.count == spare_capacity || is_ending || !is_line || !is_untouched(lent)) return false;
+    show_line(lent, (void *)&nothing, 0, 1, "B", true);
+    spare_lends.lent[spare_lends.count++] = lent;
+    ledger_add(CSHIM_VIEWS_RETURNED, 1);
+    ledger_add(CSHIM_EXPORTERS_FREED, 1);
+    return true;
+}
+
+static void give_up(cshim_lent lent) {
+    Py_DECREF(py(lent.view));
+    Py_DECREF(lent.exporter);
+}
+
+/// What was kept for the next lend, or nulls.
+static inline cshim_lent take_spare_lend(void) {
+    while (spare_lends.count > 0) {
+        cshim_lent lent = spare_lends.lent[--spare_lends.count];
+        ledger_add(CSHIM_VIEWS_TAKEN, 1);
+        ledger_add(CSHIM_EXPORTERS_MADE, 1);
+        if (is_untouched(lent)) return lent;
+        // Found meanwhile, by gc.get_objects() for one: it is whose it is, and shows nothing.
+        give_up(lent);
+    }
+    return (cshim_lent){NULL, NULL};
 }
 
 cshim_exporter *as_exporter(PyObject *object) {
@@ -140,6 +212,7 @@ bool cshim_exporter_type_start(void) {
 }
 
 void cshim_exporter_type_stop(void) {
+    for (cshim_lent lent = take_spare_lend(); lent.exporter != NULL; lent = take_spare_lend()) give_up(lent);
     while (spare.count > 0) free_exporter(spare.exporters[--spare.count]);
     Py_CLEAR(exporter_type);
 }
@@ -233,9 +306,12 @@ static inline cshim_lent count_lend(cshim_lent lent) {
     return lent;
 }
 
-cshim_lent cshim_lend(
-    void *base, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t item_size, const char *format, bool read_only) {
-    return count_lend(export_line(base, count, stride, item_size, format, read_only));
+cshim_lent cshim_lend(void *base, ptrdiff_t count, ptrdiff_t item_size, const char *format, bool read_only) {
+    cshim_lent lent = take_spare_lend();
+    if (lent.exporter == NULL) return count_lend(export_line(base, count, item_size, item_size, format, read_only));
+    show_line(lent, base, count, item_size, format, read_only);
+    atomic_store_explicit(&lent.exporter->has_ended, false, memory_order_relaxed);
+    return count_lend(lent);
 }
 
 cshim_lent cshim_lend_array(
@@ -273,9 +349,10 @@ cshim_object *cshim_share_array(
         export_array(base, dimensions, shape_and_strides, item_size, format, read_only), owner, release_owner);
 }
 
-bool cshim_lend_end(cshim_exporter *exporter, cshim_object *view) {
+bool lend_end(cshim_exporter *exporter, PyObject *view) {
     atomic_store_explicit(&exporter->has_ended, true, memory_order_release);
-    Py_DECREF(py(view));
+    if (spare_lend((cshim_lent){handle(view), exporter})) return true;
+    Py_DECREF(view);
     // Every way to keep the memory holds the exporter, so a single count, ours, means that no pointer is left. (Of
     // numpy's arrays that is so unless somebody calls release() on an array's base, which leaves any memory's array
     // dangling.) Counting get_buffer and release_buffer would not do: numpy.ndarray(buffer=) releases its view at once.

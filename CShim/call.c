@@ -1,16 +1,12 @@
 // Import, look up, call, and plain values in both directions.
 #include "internal.h"
 
+#include <assert.h>
 #include <string.h>
 
 // MARK: - Names
 
 cshim_object *cshim_import(cshim_object *name) { return handle(PyImport_Import(py(name))); }
-
-bool cshim_is_imported(const char *name) {
-    PyObject *modules = PyImport_GetModuleDict(); // borrowed
-    return PyDict_GetItemString(modules, name) != NULL;
-}
 
 bool cshim_add_search_path(const char *path) {
     PyObject *search_path = PySys_GetObject("path"); // borrowed
@@ -44,36 +40,84 @@ const char *cshim_type_name(cshim_object *object) { return Py_TYPE(py(object))->
 enum { stack_capacity = 128 };
 static _Thread_local struct {
     ptrdiff_t used;
-    cshim_object *references[stack_capacity];
+    cshim_object *cells[stack_capacity];
 } stack;
 
-cshim_frame cshim_frame_begin(uint32_t interpreter, ptrdiff_t count) {
-    cshim_frame frame = {NULL, CSHIM_NOT_RUNNING};
-    if (cshim_running() != interpreter) return frame;
-    frame.attachment = cshim_attach();
-    if (frame.attachment == CSHIM_NOT_RUNNING) return frame;
-    if (count <= stack_capacity - stack.used) {
-        frame.references = stack.references + stack.used;
-        stack.used += count;
-    } else {
-        frame.references = PyMem_RawMalloc((size_t)count * sizeof(cshim_object *));
-        if (frame.references == NULL) cshim_detach(frame.attachment);
+/// What lies before a frame's references.
+typedef struct {
+    uint32_t size; ///< cells on the stack, this included; 0 for a frame from malloc
+    cshim_attachment attachment;
+} frame_head;
+
+static_assert(sizeof(frame_head) == sizeof(cshim_object *), "a head is one cell");
+
+static inline frame_head *head_of(cshim_object **frame) { return (frame_head *)frame - 1; }
+
+cshim_object **cshim_frame_begin(uint32_t interpreter, ptrdiff_t capacity) {
+    cshim_attachment attachment = attach_to(interpreter);
+    if (attachment == CSHIM_NOT_RUNNING) return NULL;
+    ptrdiff_t size = 2 * capacity + 2; // the head, the callee's slot, arguments and exporters
+    bool fits = size <= stack_capacity - stack.used;
+    cshim_object **cells = fits ? stack.cells + stack.used : PyMem_RawMalloc((size_t)size * sizeof *cells);
+    if (cells == NULL) {
+        detach(attachment);
+        return NULL;
     }
+    if (fits) stack.used += size;
+    cshim_object **frame = cells + 1;
+    *head_of(frame) = (frame_head){fits ? (uint32_t)size : 0, attachment};
     return frame;
 }
 
-void cshim_frame_end(cshim_frame frame, ptrdiff_t count) {
-    if (frame.references == stack.references + stack.used - count) {
-        stack.used -= count;
-    } else {
-        PyMem_RawFree(frame.references);
+bool cshim_frame_release(cshim_object **frame, ptrdiff_t capacity, ptrdiff_t count) {
+    bool has_escapes = false;
+    cshim_object **arguments = frame + 1, **exporters = arguments + capacity;
+    for (ptrdiff_t i = 0; i < count; i += 1) {
+        if (arguments[i] == NULL) continue;
+        if (exporters[i] == NULL) {
+            Py_DECREF(py(arguments[i]));
+        } else if (lend_end((cshim_exporter *)exporters[i], py(arguments[i]))) {
+            exporters[i] = NULL;
+        } else {
+            has_escapes = true;
+        }
+        arguments[i] = NULL;
     }
-    cshim_detach(frame.attachment);
+    return has_escapes;
+}
+
+void cshim_frame_end(cshim_object **frame) {
+    frame_head head = *head_of(frame);
+    if (head.size > 0) {
+        stack.used -= head.size;
+    } else {
+        PyMem_RawFree(head_of(frame));
+    }
+    detach(head.attachment);
+}
+
+static inline cshim_object *call(
+    cshim_object *callable, cshim_object *const *arguments, size_t flags, cshim_object *names) {
+    bool ran;
+    if (!python_begins(&ran)) return NULL;
+    PyObject *result = PyObject_Vectorcall(py(callable), (PyObject *const *)arguments, flags, py(names));
+    python_ends(ran);
+    return handle(result);
 }
 
 cshim_object *cshim_call(cshim_object *callable, cshim_object *const *arguments, ptrdiff_t count, cshim_object *names) {
-    size_t flags = (size_t)count | PY_VECTORCALL_ARGUMENTS_OFFSET;
-    return handle(PyObject_Vectorcall(py(callable), (PyObject *const *)arguments, flags, py(names)));
+    return call(callable, arguments, (size_t)count | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+}
+
+cshim_object *cshim_call_prepared(
+    uint32_t interpreter,
+    cshim_object *callable,
+    cshim_object *const *arguments,
+    ptrdiff_t count,
+    cshim_object *names,
+    cshim_attachment *attachment) {
+    *attachment = attach_to(interpreter);
+    return *attachment == CSHIM_NOT_RUNNING ? NULL : call(callable, arguments, (size_t)count, names);
 }
 
 cshim_object *cshim_run(const char *source, ptrdiff_t length, const char *file_name, bool is_expression) {
@@ -86,7 +130,12 @@ cshim_object *cshim_run(const char *source, ptrdiff_t length, const char *file_n
     PyObject *code = Py_CompileString(source, file_name, is_expression ? Py_eval_input : Py_file_input);
     if (code == NULL) return NULL;
     PyObject *names = PyModule_GetDict(main_module); // borrowed
-    PyObject *value = PyEval_EvalCode(code, names, names);
+    bool ran;
+    PyObject *value = NULL;
+    if (python_begins(&ran)) {
+        value = PyEval_EvalCode(code, names, names);
+        python_ends(ran);
+    }
     Py_DECREF(code);
     return handle(value);
 }
@@ -217,4 +266,10 @@ cshim_object *cshim_iterator(cshim_object *object) {
     return is_text || !is_iterable ? NULL : handle(PyObject_GetIter(iterable));
 }
 
-cshim_object *cshim_next(cshim_object *iterator) { return handle(PyIter_Next(py(iterator))); }
+cshim_object *cshim_next(cshim_object *iterator) {
+    bool ran;
+    if (!python_begins(&ran)) return NULL;
+    PyObject *item = PyIter_Next(py(iterator));
+    python_ends(ran);
+    return handle(item);
+}

@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /// What the capsule holds that is the Python function's `self`.
 typedef struct {
@@ -15,7 +16,10 @@ static const char capsule_name[] = "PythonBridge.function";
 static PyObject *call_host(PyObject *capsule, PyObject *const *arguments, Py_ssize_t count) {
     host_function *function = PyCapsule_GetPointer(capsule, capsule_name);
     if (function == NULL) return NULL;
-    return py(function->callback(function->context, (cshim_object *const *)arguments, count));
+    bool ran = set_runs_python(&this_thread, false);
+    PyObject *result = py(function->callback(function->context, (cshim_object *const *)arguments, count));
+    set_runs_python(&this_thread, ran);
+    return result;
 }
 
 /// Python holds the function no longer.
@@ -45,8 +49,65 @@ cshim_object *cshim_function(void *context, cshim_callback callback, cshim_relea
     return handle(callable);
 }
 
-void cshim_raise(const char *type, const char *message) {
-    PyObject *class = PyDict_GetItemString(PyEval_GetBuiltins(), type); // borrowed
-    bool is_exception = class != NULL && PyExceptionClass_Check(class);
-    PyErr_SetString(is_exception ? class : PyExc_RuntimeError, message);
+static const char error_name[] = "PythonBridge.error";
+
+/// An error of the host that an exception carries.
+typedef struct {
+    void *error;
+    cshim_release_owner release_error;
+} host_error;
+
+/// Python holds the exception no longer.
+static void free_host_error(PyObject *capsule) {
+    host_error *error = PyCapsule_GetPointer(capsule, error_name);
+    release_quietly(error->release_error, error->error);
+    PyMem_RawFree(error);
+}
+
+/// New reference to what holds an error of the host, or null with an exception raised. Takes over the count on the
+/// error.
+static PyObject *hold_error(void *error, cshim_release_owner release_error) {
+    host_error *content = PyMem_RawMalloc(sizeof *content);
+    PyObject *capsule = content == NULL ? PyErr_NoMemory() : PyCapsule_New(content, error_name, free_host_error);
+    if (capsule == NULL) {
+        PyMem_RawFree(content);
+        release_error(error);
+        return NULL;
+    }
+    *content = (host_error){error, release_error};
+    return capsule;
+}
+
+void cshim_raise(const char *type, const char *message, void *error, cshim_release_owner release_error) {
+    PyObject *capsule = hold_error(error, release_error);
+    if (capsule == NULL) return;
+    PyObject *named = PyDict_GetItemString(PyEval_GetBuiltins(), type); // borrowed
+    bool is_exception = named != NULL && PyExceptionClass_Check(named);
+    PyObject *class = is_exception ? named : swift_error_type();
+    PyObject *exception = PyObject_CallFunction(class, "s", message);
+    if (exception != NULL && PyObject_SetAttrString(exception, "_swift_error", capsule) == 0)
+        PyErr_SetObject(class, exception);
+    Py_XDECREF(exception);
+    Py_DECREF(capsule); // the exception holds it
+}
+
+PyObject *host_error_holder(PyObject *exception, void **error) {
+    PyObject *capsule = PyObject_GetAttrString(exception, "_swift_error");
+    if (capsule != NULL && PyCapsule_IsValid(capsule, error_name)) {
+        *error = ((host_error *)PyCapsule_GetPointer(capsule, error_name))->error;
+        return capsule;
+    }
+    PyErr_Clear();
+    Py_XDECREF(capsule);
+    return NULL;
+}
+
+void cshim_raise_interruption(cshim_interruption interruption) { raise_interruption(interruption); }
+
+void *cshim_let_go(void) { return PyEval_SaveThread(); }
+
+void cshim_take_back(void *state) {
+    // CPython before 3.14 would end the thread here, and Swift's frames with it.
+    while (python_has_gone()) pause();
+    PyEval_RestoreThread(state);
 }

@@ -99,6 +99,7 @@ cshim_exception *cshim_exception_take(void) {
         link->type = copy_type_name(Py_TYPE(exception));
         link->message = copy_text(PyObject_Str(exception));
         link->traceback = copy_traceback(exception, length == 0);
+        link->holder = handle(host_error_holder(exception, &link->host_error));
         *next = link;
         next = &link->cause;
         chain[length++] = exception;
@@ -114,6 +115,7 @@ bool cshim_exception_occurred(void) { return PyErr_Occurred() != NULL; }
 void cshim_exception_free(cshim_exception *exception) {
     while (exception != NULL) {
         cshim_exception *cause = exception->cause;
+        if (exception->holder != NULL) cshim_release(exception->holder);
         free(exception->type.utf8);
         free(exception->message.utf8);
         free(exception->traceback.utf8);
@@ -121,3 +123,31 @@ void cshim_exception_free(cshim_exception *exception) {
         exception = cause;
     }
 }
+
+// MARK: - The bridge's own exceptions
+
+/// One count each is this file's own, from start to stop.
+static PyObject *interruption_types[CSHIM_DEADLINE_EXCEEDED + 1];
+static PyObject *swift_error;
+
+bool exception_types_start(void) {
+    // Not Exceptions: code that carries on after any error must not carry on after these.
+    interruption_types[CSHIM_CANCELLED] = PyErr_NewExceptionWithDoc(
+        "PythonBridge.Cancelled", "The Swift task that made this call was cancelled.", PyExc_BaseException, NULL);
+    interruption_types[CSHIM_DEADLINE_EXCEEDED] = PyErr_NewExceptionWithDoc(
+        "PythonBridge.DeadlineExceeded", "The time that this call had is over.", PyExc_BaseException, NULL);
+    swift_error = PyErr_NewExceptionWithDoc(
+        "PythonBridge.SwiftError", "A Swift closure that Python called threw an error.", PyExc_RuntimeError, NULL);
+    return interruption_types[CSHIM_CANCELLED] != NULL && interruption_types[CSHIM_DEADLINE_EXCEEDED] != NULL &&
+           swift_error != NULL;
+}
+
+void exception_types_stop(void) {
+    Py_CLEAR(interruption_types[CSHIM_CANCELLED]);
+    Py_CLEAR(interruption_types[CSHIM_DEADLINE_EXCEEDED]);
+    Py_CLEAR(swift_error);
+}
+
+PyObject *interruption_type(cshim_interruption interruption) { return interruption_types[interruption]; }
+
+PyObject *swift_error_type(void) { return swift_error; }

@@ -9,6 +9,11 @@
 
 #include "CShim.h"
 
+#if PY_VERSION_HEX < 0x030D0000
+#define PyThreadState_GetUnchecked _PyThreadState_UncheckedGet
+#define Py_IsFinalizing _Py_IsFinalizing
+#endif
+
 #if PY_VERSION_HEX < 0x030A0000
 static inline PyObject *Py_NewRef(PyObject *object) {
     Py_INCREF(object);
@@ -116,19 +121,173 @@ static inline void ledger_add(cshim_ledger_entry entry, int64_t amount) {
 
 // MARK: - interpreter.c
 
-/// glibc's: runs `function` at the end of this thread, before any pthread key loses its value.
-int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso);
-extern void *__dso_handle;
-
 /// The number of the interpreter that runs or, within cshim_stop, is about to end.
 uint32_t current_interpreter(void);
+
+/// Whether another thread ends Python, so that this one must not enter it again.
+bool python_has_gone(void);
 
 /// Attaches this thread in order to give up what is of the interpreter with that number, also while this thread stops
 /// it. CSHIM_NOT_RUNNING when that interpreter has ended, or is
 /// being ended by another thread and this one is not attached.
 cshim_attachment attach_to_release(uint32_t interpreter);
 
+/// Called in the child of a fork. Python, if it was Python that forked, says so afterwards.
+void interpreter_forked(void);
+
+/// The number of the running interpreter, counted from 1; 0 while there is none. A thread state that was kept
+/// under another number died with its interpreter.
+extern atomic_uint running;
+
+// MARK: - thread.c
+
+/// glibc's: runs `function` at the end of this thread, before any pthread key loses its value.
+int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso);
+extern void *__dso_handle;
+
+/// What is kept of an OS thread that has attached, until it ends.
+struct cshim_thread {
+    PyThreadState *state; ///< null where Python made the thread, and keeps its state itself
+    bool owns_state;      ///< it is freed when the thread ends; the interpreter's first one is not
+    uint32_t interpreter; ///< whose the state is
+    /// How many attachments are open on this thread; other threads read it.
+    _Atomic int32_t depth;
+    /// Whether Python code of a call runs, rather than what the bridge does in Python.
+    atomic_bool runs_python;
+    /// What is raised in all Python code on this thread until it is taken back.
+    _Atomic(cshim_interruption) interruption;
+    unsigned long identity;
+    bool is_listed;
+    struct cshim_thread *previous, *next;
+};
+
+extern _Thread_local cshim_thread this_thread;
+
+/// The number of the interpreter that threads may enter; 0 while there is none, or it is about to stop.
+extern atomic_uint admitting;
+
+/// Whether the kernel can have all threads pass a memory barrier. Then those that attach need none of their own.
+extern bool has_membarrier;
+
+/// Between a thread's word that it is inside and its look at `admitting`.
+static inline void announce(void) {
+    if (has_membarrier) {
+        atomic_signal_fence(memory_order_seq_cst);
+    } else {
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+}
+
+/// Leaves again a thread that is not admitted.
+static inline cshim_attachment leave_refused(cshim_thread *thread) {
+    atomic_store_explicit(&thread->depth, 0, memory_order_release);
+    return CSHIM_NOT_RUNNING;
+}
+
+/// The thread's first attachment to the interpreter, and every outermost one where Python made the thread.
+cshim_attachment first_attach(cshim_thread *thread);
+
+/// An attachment within another, where the thread's own state is not current.
+cshim_attachment attach_within(void);
+
+/// What cshim_attach does.
+static inline cshim_attachment attach(void) {
+    cshim_thread *thread = &this_thread;
+    int depth = atomic_load_explicit(&thread->depth, memory_order_relaxed);
+    atomic_store_explicit(&thread->depth, depth + 1, memory_order_relaxed);
+    if (depth > 0) {
+        bool is_current = thread->state != NULL && PyThreadState_GetUnchecked() == thread->state;
+        return is_current ? CSHIM_ALREADY_ATTACHED : attach_within();
+    }
+    announce();
+    unsigned interpreter = atomic_load_explicit(&admitting, memory_order_acquire);
+    if (interpreter == 0) return leave_refused(thread);
+    if (thread->state == NULL || thread->interpreter != interpreter) return first_attach(thread);
+    PyEval_RestoreThread(thread->state);
+    return CSHIM_RESTORED;
+}
+
+/// What cshim_attach_to does.
+static inline cshim_attachment attach_to(uint32_t interpreter) {
+    bool runs = atomic_load_explicit(&running, memory_order_acquire) == interpreter;
+    return runs ? attach() : CSHIM_NOT_RUNNING;
+}
+
+/// What cshim_detach does.
+static inline void detach(cshim_attachment attachment) {
+    switch (attachment) {
+    case CSHIM_NOT_RUNNING: return;
+    case CSHIM_ALREADY_ATTACHED: break;
+    case CSHIM_RESTORED: PyEval_SaveThread(); break;
+    case CSHIM_ENSURED: PyGILState_Release(PyGILState_UNLOCKED); break;
+    }
+    int depth = atomic_load_explicit(&this_thread.depth, memory_order_relaxed);
+    atomic_store_explicit(&this_thread.depth, depth - 1, memory_order_release);
+}
+
+/// Lets threads enter the interpreter with that number, or none when it is 0.
+void threads_admit(uint32_t interpreter);
+
+/// Has this thread, which is attached, keep a state that is not the thread's to free.
+void thread_keeps(PyThreadState *state, uint32_t interpreter);
+
+/// An attachment of a thread that Python knows to be attached, whether or not threads are admitted.
+cshim_attachment attach_again(void);
+
+void raise_interruption(cshim_interruption interruption);
+
+/// Raises the interruption in the Python code that this thread goes on with, or takes back what was not raised yet.
+void python_is_interrupted(cshim_thread *thread, bool will_run);
+
+static inline bool set_runs_python(cshim_thread *thread, bool runs) {
+    bool ran = atomic_load_explicit(&thread->runs_python, memory_order_relaxed);
+    atomic_store_explicit(&thread->runs_python, runs, memory_order_relaxed);
+    if (atomic_load_explicit(&thread->interruption, memory_order_relaxed) != CSHIM_NO_INTERRUPTION)
+        python_is_interrupted(thread, runs);
+    return ran;
+}
+
+/// Begins Python code of a call, which can be interrupted. Returns false with an exception raised when it is already.
+static inline bool python_begins(bool *ran) {
+    cshim_thread *thread = &this_thread;
+    cshim_interruption interruption = atomic_load_explicit(&thread->interruption, memory_order_relaxed);
+    if (interruption != CSHIM_NO_INTERRUPTION) {
+        raise_interruption(interruption);
+        return false;
+    }
+    *ran = set_runs_python(thread, true);
+    return true;
+}
+
+/// Ends it: what the bridge does from here on is left alone.
+static inline void python_ends(bool ran) { set_runs_python(&this_thread, ran); }
+
+// MARK: - error.c
+
+/// Makes the bridge's own exception classes for an interpreter that has just started. Returns false with an exception
+/// raised.
+bool exception_types_start(void);
+
+/// Gives them up before the interpreter ends.
+void exception_types_stop(void);
+
+/// Borrowed; null for no interruption.
+PyObject *interruption_type(cshim_interruption interruption);
+
+/// Borrowed.
+PyObject *swift_error_type(void);
+
+// MARK: - callback.c
+
+/// New reference to what keeps the host's error that an exception carries, or null.
+PyObject *host_error_holder(PyObject *exception, void **error);
+
 // MARK: - buffer.c
+
+/// Ends a lend: gives up the view, and from here on the exporter refuses new views. Returns true when nothing in
+/// Python points at the memory any more; the exporter is gone then. Otherwise a view escaped, and the caller still
+/// owns its reference to the exporter and must hand it to cshim_lend_escaped.
+bool lend_end(cshim_exporter *exporter, PyObject *view);
 
 /// Makes the exporter type for an interpreter that has just started. Returns false with an exception raised.
 bool cshim_exporter_type_start(void);

@@ -1,4 +1,4 @@
-// Start, stop, attach, detach.
+// Start and stop.
 #include "internal.h"
 
 #include <dlfcn.h>
@@ -6,14 +6,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
-#if PY_VERSION_HEX < 0x030D0000
-#define PyThreadState_GetUnchecked _PyThreadState_UncheckedGet
-#endif
-
-/// The number of the running interpreter, counted from 1; 0 while there is none. A thread state that was kept
-/// under another number died with its interpreter.
-static atomic_uint running;
+atomic_uint running;
 
 /// How many interpreters have been started.
 static unsigned started;
@@ -25,15 +20,77 @@ static bool start_has_failed;
 static bool starts_on_caller;
 static pthread_t starter;
 
-/// The thread state that this OS thread keeps between two attachments.
-static _Thread_local struct {
-    PyThreadState *state;
-    unsigned interpreter;
-    bool is_attached; ///< attached by cshim_attach; Python code running below may have let go of the GIL since
-} kept;
-
 /// The number of the interpreter that is being stopped; 0 while none is.
 static atomic_uint stopping;
+
+/// What is to be done before it.
+static void (*before_stop)(void);
+
+/// Who stops it, or was the last to stop one.
+static const cshim_thread *_Atomic stopping_thread;
+
+/// Whether somebody else had started the running interpreter.
+static bool is_adopted;
+
+/// Whether numpy was loaded in an interpreter that has stopped: no process can load it twice.
+static bool numpy_was_loaded;
+
+/// The number of the interpreter that ran when a fork that is not Python's own made this process; otherwise 0.
+static unsigned forked_from;
+
+// MARK: - What Python tells
+
+/// Calls `module.function(definition)`, or with a keyword. Returns false with an exception raised.
+static bool call_with(PyMethodDef *definition, const char *module, const char *function, const char *keyword) {
+    PyObject *argument = PyCFunction_New(definition, NULL);
+    PyObject *imported = PyImport_ImportModule(module);
+    PyObject *callable = imported == NULL ? NULL : PyObject_GetAttrString(imported, function);
+    PyObject *keywords = keyword == NULL || argument == NULL ? NULL : Py_BuildValue("{s:O}", keyword, argument);
+    PyObject *arguments = keyword == NULL && argument != NULL ? PyTuple_Pack(1, argument) : PyTuple_New(0);
+    bool is_ready = argument != NULL && callable != NULL && arguments != NULL;
+    PyObject *result = is_ready ? PyObject_Call(callable, arguments, keywords) : NULL;
+    Py_XDECREF(arguments);
+    Py_XDECREF(keywords);
+    Py_XDECREF(callable);
+    Py_XDECREF(imported);
+    Py_XDECREF(argument);
+    Py_XDECREF(result);
+    return result != NULL;
+}
+
+/// The child of a fork by Python, which has put itself in order, goes on.
+static PyObject *python_forked(PyObject *self, PyObject *unused) {
+    (void)self;
+    (void)unused;
+    if (forked_from != 0) {
+        atomic_store_explicit(&running, forked_from, memory_order_release);
+        threads_admit(forked_from);
+        forked_from = 0;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef forked_definition = {"python_forked", python_forked, METH_NOARGS, NULL};
+
+static void end(void);
+
+/// The adopted interpreter is about to end: waits for the calls that are under way.
+static PyObject *leave(PyObject *self, PyObject *unused) {
+    (void)self;
+    (void)unused;
+    if (!is_adopted || cshim_running() == 0) Py_RETURN_NONE;
+    threads_admit(0);
+    while (cshim_others_inside(NULL, 0) > 0) {
+        Py_BEGIN_ALLOW_THREADS;
+        usleep(1000);
+        Py_END_ALLOW_THREADS;
+    }
+    end();
+    is_adopted = false;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef leave_definition = {"leave", leave, METH_NOARGS, NULL};
 
 // MARK: - Start and stop
 
@@ -89,6 +146,29 @@ static PyStatus initialize(const cshim_configuration *wanted) {
     return status;
 }
 
+/// What begins with an interpreter and ends before it. The thread is attached. Returns false with an exception raised.
+static bool begin(void) {
+    bool is_ready = cshim_exporter_type_start() && exception_types_start() &&
+                    call_with(&forked_definition, "os", "register_at_fork", "after_in_child");
+    if (is_ready) {
+        started += 1;
+        atomic_store_explicit(&running, started, memory_order_release);
+        threads_admit(started);
+    }
+    return is_ready;
+}
+
+/// Ends it. Until the interpreter itself has ended, what is left is released on this thread.
+static void end(void) {
+    threads_admit(0);
+    stopping_thread = &this_thread;
+    if (PyDict_GetItemString(PyImport_GetModuleDict(), "numpy") != NULL) numpy_was_loaded = true;
+    atomic_store(&stopping, cshim_running());
+    atomic_store_explicit(&running, 0, memory_order_release);
+    cshim_exporter_type_stop();
+    exception_types_stop();
+}
+
 /// Starts on this thread, which is Python's main thread from here on.
 static char *start(const cshim_configuration *configuration) {
     if (start_has_failed)
@@ -109,7 +189,7 @@ static char *start(const cshim_configuration *configuration) {
     sigaction(SIGINT, NULL, &interrupt);
     PyObject *signals = PyImport_ImportModule("_signal");
     if (!configuration->installs_signal_handlers) sigaction(SIGINT, &interrupt, NULL);
-    bool is_ready = threading != NULL && signals != NULL && cshim_exporter_type_start();
+    bool is_ready = threading != NULL && signals != NULL && begin();
     Py_XDECREF(threading);
     Py_XDECREF(signals);
     if (!is_ready) {
@@ -117,27 +197,34 @@ static char *start(const cshim_configuration *configuration) {
         Py_FinalizeEx();
         return strdup("its standard library cannot be imported");
     }
-    started += 1;
     // The interpreter's first state stays with this thread and is freed by Py_FinalizeEx.
-    kept.state = PyEval_SaveThread();
-    kept.interpreter = started;
-    atomic_store_explicit(&running, started, memory_order_release);
+    thread_keeps(PyThreadState_Get(), started);
+    PyEval_SaveThread();
     return NULL;
+}
+
+/// Takes an interpreter that somebody else has started, who will end it.
+static char *adopt(void) {
+    PyGILState_STATE state = PyGILState_Ensure();
+    bool is_ready = begin() && call_with(&leave_definition, "atexit", "register", NULL);
+    PyErr_Clear();
+    PyGILState_Release(state);
+    is_adopted = is_ready;
+    return is_ready ? NULL : strdup("the one that runs in this process already cannot be used");
 }
 
 /// Stops on this thread, the one that started.
 static bool stop(void) {
-    PyEval_RestoreThread(kept.state);
-    atomic_store(&stopping, kept.interpreter);
-    atomic_store_explicit(&running, 0, memory_order_release);
-    cshim_exporter_type_stop();
+    PyEval_RestoreThread(this_thread.state);
+    before_stop();
     // Python puts back the default for the handlers that it thinks are its own.
     struct sigaction interrupt;
     sigaction(SIGINT, NULL, &interrupt);
+    end();
     bool flushed = Py_FinalizeEx() == 0;
     atomic_store(&stopping, 0);
     if (!starts_on_caller) sigaction(SIGINT, &interrupt, NULL);
-    kept.state = NULL;
+    this_thread.state = NULL;
     return flushed;
 }
 
@@ -188,6 +275,7 @@ static bool ask_main_thread(const cshim_configuration *configuration) {
 }
 
 char *cshim_start(const cshim_configuration *configuration) {
+    if (Py_IsInitialized()) return adopt();
     // Python delivers signals to its main thread alone: whoever asks for its handlers wants that to be the calling
     // thread.
     starts_on_caller = configuration->installs_signal_handlers;
@@ -196,70 +284,42 @@ char *cshim_start(const cshim_configuration *configuration) {
     return ask_main_thread(configuration) ? main_thread.failure : strdup("there can be no further thread");
 }
 
-bool cshim_stop(void) {
-    if (cshim_running() == 0) return true;
-    if (starts_on_caller) return pthread_equal(starter, pthread_self()) && stop();
-    return ask_main_thread(NULL) && main_thread.flushed;
-}
-
-// MARK: - Attach and detach
-
-/// At the end of an OS thread: frees the state that was made for it, unless its interpreter did so first.
-static void end_thread(void *unused) {
-    (void)unused;
-    if (kept.state == NULL || kept.interpreter != cshim_running()) return;
-    if (kept.is_attached) return; // exit() within a call: the state is in use
-    PyEval_RestoreThread(kept.state);
-    kept.is_attached = true;                 // for what the state's own objects run when they go
-    PyGILState_Release(PyGILState_UNLOCKED); // the count that first_attach took: the state is cleared and deleted
-    kept.is_attached = false;
-    kept.state = NULL;
-}
-
-/// The first attachment of an OS thread, and every one of a thread whose state Python owns.
-static cshim_attachment first_attach(unsigned interpreter) {
-    if (PyGILState_GetThisThreadState() != NULL) {
-        // A thread that Python started: its state is Python's to free, so nothing is kept.
-        if (PyGILState_Check()) return CSHIM_ALREADY_ATTACHED;
-        PyGILState_Ensure();
-        return CSHIM_ENSURED;
+cshim_stopped cshim_stop(void (*before)(void)) {
+    if (cshim_running() == 0) return CSHIM_STOPPED;
+    if (is_adopted) {
+        PyGILState_STATE state = PyGILState_Ensure();
+        before();
+        end();
+        PyGILState_Release(state);
+        atomic_store(&stopping, 0);
+        is_adopted = false;
+        return CSHIM_STOPPED;
     }
-    // PyGILState_Ensure rather than PyThreadState_New: extensions that call PyGILState_Ensure themselves find it.
-    PyGILState_Ensure();
-    kept.state = PyThreadState_Get();
-    kept.interpreter = interpreter;
-    // A pthread key's destructor would come too late: CPython finds the state through a key of its own, cleared first.
-    __cxa_thread_atexit_impl(end_thread, NULL, &__dso_handle);
-    kept.is_attached = true;
-    return CSHIM_RESTORED;
+    if (starts_on_caller && !pthread_equal(starter, pthread_self())) return CSHIM_WRONG_THREAD;
+    before_stop = before;
+    bool flushed = starts_on_caller ? stop() : ask_main_thread(NULL) && main_thread.flushed;
+    return flushed ? CSHIM_STOPPED : CSHIM_NOT_FLUSHED;
 }
 
-cshim_attachment cshim_attach(void) {
-    unsigned interpreter = atomic_load_explicit(&running, memory_order_acquire);
-    if (interpreter == 0) return CSHIM_NOT_RUNNING;
-    if (kept.state == NULL || kept.interpreter != interpreter) return first_attach(interpreter);
-    if (kept.is_attached) {
-        if (PyGILState_Check()) return CSHIM_ALREADY_ATTACHED;
-        // Called back by code that let go of the GIL. PyGILState_Ensure takes the same state again.
-        PyGILState_Ensure();
-        return CSHIM_ENSURED;
-    }
-    PyEval_RestoreThread(kept.state);
-    kept.is_attached = true;
-    return CSHIM_RESTORED;
+bool cshim_is_initialized(void) { return Py_IsInitialized(); }
+
+void interpreter_forked(void) {
+    forked_from = cshim_running();
+    threads_admit(0);
+    atomic_store_explicit(&running, 0, memory_order_release);
+    // The thread that started Python is not in this process; whoever stops it here does so on another.
+    main_thread.exists = main_thread.is_asked = false;
+    pthread_mutex_init(&main_thread.mutex, NULL);
+    pthread_cond_init(&main_thread.changed, NULL);
 }
 
-void cshim_detach(cshim_attachment attachment) {
-    switch (attachment) {
-    case CSHIM_NOT_RUNNING:
-    case CSHIM_ALREADY_ATTACHED: break;
-    case CSHIM_RESTORED:
-        kept.is_attached = false;
-        PyEval_SaveThread();
-        break;
-    case CSHIM_ENSURED: PyGILState_Release(PyGILState_UNLOCKED); break;
-    }
-}
+bool cshim_numpy_was_loaded(void) { return numpy_was_loaded; }
+
+bool cshim_was_forked(void) { return forked_from != 0; }
+
+// MARK: - Which interpreter
+
+bool python_has_gone(void) { return Py_IsFinalizing() && atomic_load(&stopping_thread) != &this_thread; }
 
 uint32_t current_interpreter(void) {
     uint32_t interpreter = cshim_running();
@@ -270,14 +330,12 @@ cshim_attachment attach_to_release(uint32_t interpreter) {
     if (interpreter != 0 && interpreter == atomic_load(&stopping)) {
         // Nobody can attach any more. The stopping thread's state goes before the last of what CPython frees.
         bool is_attached = PyGILState_Check() && PyThreadState_GetUnchecked() != NULL;
-        return is_attached ? CSHIM_ALREADY_ATTACHED : CSHIM_NOT_RUNNING;
+        return is_attached ? attach_again() : CSHIM_NOT_RUNNING;
     }
     return interpreter == cshim_running() ? cshim_attach() : CSHIM_NOT_RUNNING;
 }
 
 uint32_t cshim_running(void) { return atomic_load_explicit(&running, memory_order_acquire); }
-
-bool cshim_is_attached(void) { return cshim_running() != 0 && PyGILState_Check(); }
 
 // MARK: - The linked library
 

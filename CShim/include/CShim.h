@@ -29,14 +29,43 @@ typedef struct {
     bool installs_signal_handlers;    ///< let Python take SIGINT and ignore SIGPIPE
 } cshim_configuration;
 
-/// Starts CPython on a thread of its own, or on this one if it is to install signal handlers. No thread is attached
+/// Starts CPython on a thread of its own, or on this one if it is to install signal handlers; or takes the one that
+/// somebody else started. No thread is attached
 /// afterwards. One start or stop at a time. Returns null, or why it failed, to be freed with free(). The GIL is free
 /// then, but CPython cannot be started in this process any more.
 char *_Nullable cshim_start(const cshim_configuration *configuration);
 
-/// Ends CPython (Py_FinalizeEx) on the thread that started it. Returns false when output could not be flushed, or when
-/// this is not the thread that started and Python's handlers were wanted: Python goes on then.
-bool cshim_stop(void);
+/// How cshim_stop ended.
+typedef enum __attribute__((enum_extensibility(closed))) {
+    CSHIM_STOPPED,
+    CSHIM_NOT_FLUSHED,  ///< it has stopped, and output was lost
+    CSHIM_WRONG_THREAD, ///< it goes on: Python's signal handlers were wanted, and another thread started it
+} cshim_stopped;
+
+/// Ends CPython (Py_FinalizeEx) on the thread that started it, or leaves it to whoever else started it. No other thread
+/// is inside, and none is admitted. `before` is called first, on the thread that stops, attached.
+cshim_stopped cshim_stop(void (*before)(void));
+
+/// Whether numpy was loaded in an interpreter that has stopped.
+bool cshim_numpy_was_loaded(void);
+
+/// Whether CPython runs, whoever started it. cshim_start takes one that runs as it is, and cshim_stop leaves that
+/// running.
+bool cshim_is_initialized(void);
+
+/// Whether this process was forked from one where Python ran, and not by Python: it cannot run here.
+bool cshim_was_forked(void);
+
+/// The number of the running interpreter, counted from 1; 0 while there is none. Any thread, attached or not.
+uint32_t cshim_running(void);
+
+/// The linked libpython's version as (major << 8) | minor. Needs no interpreter.
+int32_t cshim_version(void);
+
+/// The path of the linked libpython (dladdr), or null where the loader does not say. Needs no interpreter.
+const char *_Nullable cshim_library_path(void);
+
+// MARK: - thread.c
 
 /// What cshim_attach did, which cshim_detach must undo.
 typedef enum __attribute__((enum_extensibility(closed))) {
@@ -49,20 +78,50 @@ typedef enum __attribute__((enum_extensibility(closed))) {
 /// Makes this OS thread's thread state current and takes the GIL. Any thread may call it.
 cshim_attachment cshim_attach(void);
 
+/// Attaches this thread to the interpreter of that number, if it is the one that runs.
+cshim_attachment cshim_attach_to(uint32_t interpreter);
+
+/// As cshim_attach, for a thread that calls nothing but interrupts others: it is admitted while a stop waits for them.
+cshim_attachment cshim_attach_late(void);
+
 /// Undoes one cshim_attach.
 void cshim_detach(cshim_attachment attachment);
-
-/// The number of the running interpreter, counted from 1; 0 while there is none. Any thread, attached or not.
-uint32_t cshim_running(void);
 
 /// Whether this thread is attached. Any thread.
 bool cshim_is_attached(void);
 
-/// The linked libpython's version as (major << 8) | minor. Needs no interpreter.
-int32_t cshim_version(void);
+/// Whether this thread is within an attachment, attached or not. Any thread.
+bool cshim_is_inside(void);
 
-/// The path of the linked libpython (dladdr), or null where the loader does not say. Needs no interpreter.
-const char *_Nullable cshim_library_path(void);
+/// Admits threads to the running interpreter, or none but those that are inside. Any thread.
+void cshim_admit(bool admits);
+
+/// Admits no late threads either. Returns false, and goes on to admit them, when a thread is
+/// inside. cshim_stop follows, or cshim_admit.
+bool cshim_close(void);
+
+/// How many other threads are inside, and what names up to `capacity` of them to Python. Any thread.
+int32_t cshim_others_inside(uint64_t *_Nullable identities, int32_t capacity);
+
+/// What can be raised in another thread. The exceptions are classes of the module PythonBridge, and BaseExceptions.
+typedef enum __attribute__((enum_extensibility(closed))) {
+    CSHIM_NO_INTERRUPTION,
+    CSHIM_CANCELLED,         ///< Cancelled
+    CSHIM_DEADLINE_EXCEEDED, ///< DeadlineExceeded
+} cshim_interruption;
+
+/// An OS thread, as long as it lives.
+typedef struct cshim_thread cshim_thread;
+
+/// The calling thread. Any thread, attached or not.
+cshim_thread *cshim_this_thread(void);
+
+/// Raises an exception in the Python code that runs on a thread, at its next bytecode (PyThreadState_SetAsyncExc), and
+/// in all that begins there until the interruption is set anew.
+void cshim_interrupt(cshim_thread *thread, cshim_interruption interruption);
+
+/// Sets what is raised in the Python code that begins on this thread, and returns what was. Attached or not.
+cshim_interruption cshim_set_interruption(cshim_interruption interruption);
 
 // MARK: - buffer.c
 
@@ -96,16 +155,16 @@ cshim_object *_Nullable cshim_share_array(
     cshim_release_owner release_owner);
 
 /// What is lent for one call: new references to the memoryview and to its exporter, both null on failure.
-/// cshim_lend_end takes both.
+/// cshim_frame_release takes both.
 typedef struct {
     cshim_object *_Nullable view;
     cshim_exporter *_Nullable exporter;
 } cshim_lent;
 
-/// A memoryview of memory that is lent for one call. The parameters are those of cshim_share. They are not one struct:
-/// it would be written field by field and read as vectors at once, for which the processor has to wait.
-cshim_lent cshim_lend(
-    void *base, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t item_size, const char *format, bool read_only);
+/// A memoryview of memory that is lent for one call, its elements side by side. The parameters are those of
+/// cshim_share. They are not one struct: it would be written field by field and read as vectors at once, for which the
+/// processor has to wait.
+cshim_lent cshim_lend(void *base, ptrdiff_t count, ptrdiff_t item_size, const char *format, bool read_only);
 
 /// As cshim_lend, with the parameters of cshim_share_array.
 cshim_lent cshim_lend_array(
@@ -115,11 +174,6 @@ cshim_lent cshim_lend_array(
     ptrdiff_t item_size,
     const char *format,
     bool read_only);
-
-/// Ends a lend: gives up the view, and from here on the exporter refuses new views. Returns true when nothing in
-/// Python points at the memory any more; the exporter is gone then. Otherwise a view escaped, and the caller still
-/// owns its reference to the exporter and must hand it to cshim_lend_escaped.
-bool cshim_lend_end(cshim_exporter *exporter, cshim_object *view);
 
 /// Makes `owner` keep the escaped memory until the exporter's dealloc. Takes over the count on `owner` and the
 /// reference to the exporter.
@@ -170,9 +224,6 @@ void cshim_view_release(void *view);
 /// New reference to an imported module. `name` is a str.
 cshim_object *_Nullable cshim_import(cshim_object *name);
 
-/// Whether sys.modules has the name.
-bool cshim_is_imported(const char *name);
-
 /// Puts a directory first on sys.path, moving it there if it is on it already. Returns false on failure.
 bool cshim_add_search_path(const char *path);
 
@@ -187,19 +238,17 @@ bool cshim_is_callable(cshim_object *object);
 /// The name of an object's type, as long as the type lives.
 const char *cshim_type_name(cshim_object *object);
 
-/// What one call needs: this thread attached, and room for references on this thread's own stack of them (from malloc
-/// when that is full). The room is not initialized. `references` is null, and nothing was done, when the call cannot
-/// begin.
-typedef struct {
-    cshim_object *_Nullable *_Nullable references;
-    cshim_attachment attachment; ///< CSHIM_NOT_RUNNING when the interpreter of that number does not run
-} cshim_frame;
+/// Begins a call of an object of the interpreter with the given number: attaches this thread and takes room on its own
+/// stack of references (from malloc when that is full). Returns where the room is, not initialized: a cell for the
+/// callee's own use, `capacity` arguments, and as many exporters of those that are lent; or null, with nothing done.
+cshim_object *_Nullable *_Nullable cshim_frame_begin(uint32_t interpreter, ptrdiff_t capacity);
 
-/// Begins a call of an object of the interpreter with the given number. Any thread.
-cshim_frame cshim_frame_begin(uint32_t interpreter, ptrdiff_t count);
+/// Gives up the first `count` arguments, and ends what was lent. Returns whether a view escaped: its exporter is left
+/// in its cell, for cshim_lend_escaped.
+bool cshim_frame_release(cshim_object *_Nullable *_Nonnull frame, ptrdiff_t capacity, ptrdiff_t count);
 
 /// Ends the last call that began on this thread and has not ended.
-void cshim_frame_end(cshim_frame frame, ptrdiff_t count);
+void cshim_frame_end(cshim_object *_Nullable *_Nonnull frame);
 
 /// Calls with `count` positional arguments and then one for each of `names` (a tuple of str, or null).
 /// `arguments` are borrowed, and arguments[-1] must be a slot that the callee may use (PY_VECTORCALL_ARGUMENTS_OFFSET).
@@ -209,6 +258,17 @@ cshim_object *_Nullable cshim_call(
     cshim_object *_Nullable const *_Nonnull arguments,
     ptrdiff_t count,
     cshim_object *_Nullable names);
+
+/// Attaches this thread to the interpreter of that number and calls. `attachment` is set to what the caller undoes
+/// afterwards, also when the call failed. There is no slot before the arguments, which the callee leaves as they are:
+/// several threads may call with them at once.
+cshim_object *_Nullable cshim_call_prepared(
+    uint32_t interpreter,
+    cshim_object *callable,
+    cshim_object *_Nullable const *_Nullable arguments,
+    ptrdiff_t count,
+    cshim_object *_Nullable names,
+    cshim_attachment *attachment);
 
 /// Runs source text in the namespace of __main__, as statements or as one expression. New reference to its value.
 cshim_object *_Nullable cshim_run(const char *source, ptrdiff_t length, const char *file_name, bool is_expression);
@@ -269,8 +329,19 @@ typedef cshim_object *_Nullable (*cshim_callback)(
 /// function no longer.
 cshim_object *_Nullable cshim_function(void *context, cshim_callback callback, cshim_release_owner release_context);
 
-/// Raises an exception of a built-in class, or RuntimeError when there is none of that name.
-void cshim_raise(const char *type, const char *message);
+/// Raises an exception of a built-in class, or PythonBridge.SwiftError (a RuntimeError) when there is none of that
+/// name. It carries an error of the host. Takes over the count that the caller holds on `error` (also when it fails)
+/// and gives it up through `release_error` when nobody holds the exception.
+void cshim_raise(const char *type, const char *message, void *error, cshim_release_owner release_error);
+
+/// Raises an interruption, for one that a function of the host met.
+void cshim_raise_interruption(cshim_interruption interruption);
+
+/// Lets go of the GIL in the middle of a call, for cshim_take_back on the same thread.
+void *cshim_let_go(void);
+
+/// Takes the GIL again.
+void cshim_take_back(void *state);
 
 // MARK: - shared_memory.c
 
@@ -315,15 +386,17 @@ typedef struct cshim_exception {
     cshim_text message;
     cshim_text traceback; ///< as the traceback module formats it; the first one's with its causes
     struct cshim_exception *_Nullable cause;
+    void *_Nullable host_error; ///< borrowed from `holder`: what was given to cshim_raise
+    cshim_object *_Nullable holder;
 } cshim_exception;
 
-/// Takes the raised exception and clears the indicator; null when none is raised. Free with cshim_exception_free.
+/// Takes the raised exception and clears the indicator; null when none is raised. Free with cshim_exception_free, on
+/// this thread while it is attached.
 cshim_exception *_Nullable cshim_exception_take(void);
 
 /// Whether an exception is raised.
 bool cshim_exception_occurred(void);
 
-/// Needs no thread state.
 void cshim_exception_free(cshim_exception *_Nullable exception);
 
 #pragma clang assume_nonnull end

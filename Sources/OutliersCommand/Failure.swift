@@ -53,6 +53,8 @@ extension Failure {
             self.init(.unavailable, "\(input): \(error)")
         case .exception(let exception) where exception.type == "MemoryError":
             self.init(.unavailable, "\(input): Python has no memory left")
+        case .cancelled, .deadlineExceeded:
+            self.init(.timedOut, "\(input): \(error)")
         case .exception, .escape, .conversion, .invalidBuffer, .file:
             self.init(.bug, "\(input): \("\(error)".firstLine) (OUTLIERS_LOG_LEVEL=debug shows more)")
         }

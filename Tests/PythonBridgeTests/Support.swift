@@ -1,5 +1,6 @@
 import Glibc
 import PythonBridge
+import Synchronization
 import Testing
 
 extension TestPython {
@@ -183,8 +184,11 @@ func residentBytes() -> Int {
 }
 
 /// How many descriptors this process has open.
-func openDescriptors() -> Int {
-    guard let folder = unsafe opendir("/proc/self/fd") else { preconditionFailure("no /proc") }
+func openDescriptors() -> Int { entries(of: "/proc/self/fd") }
+
+/// How many entries a folder has, `.` and `..` included.
+func entries(of path: String) -> Int {
+    guard let folder = unsafe opendir(path) else { preconditionFailure("no \(path)") }
     defer { unsafe closedir(folder) }
     var count = 0
     while unsafe readdir(folder) != nil { count += 1 }
@@ -249,4 +253,20 @@ func startThread(_ body: @escaping @Sendable () throws -> Void) {
         }, Unmanaged.passRetained(work).toOpaque())
     precondition(status == 0)
     pthread_detach(thread)
+}
+
+/// A count that any thread may change.
+final class Counter: Sendable {
+    private let count = Mutex(0)
+
+    var value: Int { count.withLock { $0 } }
+
+    func add(_ amount: Int) { count.withLock { $0 += amount } }
+
+    func raise(to value: Int) { count.withLock { $0 = max($0, value) } }
+}
+
+/// Lets others run for a moment.
+func sleepBriefly() {
+    usleep(1000)
 }

@@ -6,48 +6,84 @@ internal import CShim
 /// that a call allocates nothing in Swift.
 @safe
 public struct PythonCall: ~Copyable {
-    private let frame: cshim_frame
     /// Borrowed from the function, which outlives its call.
-    private let callable: OpaquePointer
-    /// One cell for the callee's own use (`PY_VECTORCALL_ARGUMENTS_OFFSET`) comes before `capacity` owned references to the
-    /// arguments; `capacity` owned references to the exporters of those that are lent follow. The first `count` are set.
-    private let arguments: UnsafeMutablePointer<OpaquePointer?>
-    private let capacity: Int
-    @usableFromInline private(set) var count = 0
-    private var keywordCount = 0
+    @usableFromInline let callable: OpaquePointer
+    /// The shim's: first a cell for the callee's own use (`PY_VECTORCALL_ARGUMENTS_OFFSET`), then `capacity` owned references to the
+    /// arguments, then as many to the exporters of those that are lent. The first `count` are set.
+    @usableFromInline let frame: UnsafeMutablePointer<OpaquePointer?>
+    @usableFromInline let capacity: Int
+    @usableFromInline var count = 0
+    @usableFromInline var keywordCount = 0
     /// Owned: a tuple of the names of the last arguments.
-    private var keywordNames: OpaquePointer?
-    private var escapedViews: [PythonEscape.View]?
+    @usableFromInline var keywordNames: OpaquePointer?
     /// A bit for each positional argument of which Python kept a view.
     @usableFromInline var escapedPositions = 0
-    /// Why an argument could not be passed.
-    @usableFromInline var failure: PythonError?
     /// Whether a view that was lent is still there after the call.
     @usableFromInline var hasEscapes = false
+    /// What went wrong with the arguments, if anything. Owned; not a reference that Swift counts, for each call would pay for that.
+    @usableFromInline var troubleReference: Unmanaged<Trouble>?
+
+    @usableFromInline
+    final class Trouble {
+        /// Why an argument could not be passed.
+        var failure: PythonError?
+        var escapedViews: [PythonEscape.View] = []
+
+        init() {}
+    }
+
+    /// What went wrong; made when it is asked for.
+    private var trouble: Trouble {
+        mutating get {
+            if let reference = unsafe troubleReference { return unsafe reference.takeUnretainedValue() }
+            let trouble = Trouble()
+            unsafe troubleReference = unsafe Unmanaged.passRetained(trouble)
+            return trouble
+        }
+    }
 
     /// Attaches this thread.
     ///
     /// - Throws: ``PythonError/notRunning``.
-    @usableFromInline
+    @inlinable
     init(_ function: borrowing PythonFunction, capacity: Int) throws(PythonError) {
-        let size = 2 * capacity + 1
-        let frame = unsafe cshim_frame_begin(function.object.interpreter, size)
-        guard let references = unsafe frame.references else {
-            throw unsafe frame.attachment == .CSHIM_NOT_RUNNING ? .notRunning : .outOfMemory(byteCount: size * 8)
-        }
-        unsafe self.frame = unsafe frame
+        unsafe frame = try Self.begin(function.object.interpreter, capacity)
         unsafe callable = unsafe function.object.handle
-        unsafe arguments = unsafe references + 1
         self.capacity = capacity
+    }
+
+    @usableFromInline
+    static func begin(
+        _ interpreter: UInt32, _ capacity: Int
+    ) throws(PythonError) -> UnsafeMutablePointer<OpaquePointer?> {
+        guard let frame = unsafe cshim_frame_begin(interpreter, capacity) else {
+            throw cshim_running() == interpreter ? .outOfMemory(byteCount: 16 * capacity) : .notRunning
+        }
         PendingReleases.drain()
+        return unsafe frame
     }
 
+    @inlinable
     deinit {
-        if let keywordNames = unsafe keywordNames { unsafe cshim_release(keywordNames) }
-        unsafe cshim_frame_end(frame, 2 * capacity + 1)
+        if let keywordNames = unsafe keywordNames { unsafe Self.release(keywordNames) }
+        if let trouble = unsafe troubleReference { unsafe trouble.release() }
+        unsafe Self.end(frame)
     }
 
-    private var exporters: UnsafeMutablePointer<OpaquePointer?> { unsafe arguments + capacity }
+    @usableFromInline
+    static func release(_ object: OpaquePointer) { unsafe cshim_release(object) }
+
+    @usableFromInline
+    static func end(_ frame: UnsafeMutablePointer<OpaquePointer?>) { unsafe cshim_frame_end(frame) }
+
+    @inlinable var arguments: UnsafeMutablePointer<OpaquePointer?> { unsafe frame + 1 }
+    @inlinable var exporters: UnsafeMutablePointer<OpaquePointer?> { unsafe frame + 1 + capacity }
+
+    /// Notes why an argument could not be passed; the first reason counts.
+    @usableFromInline
+    mutating func fail(_ error: PythonError) {
+        if trouble.failure == nil { trouble.failure = error }
+    }
 
     // MARK: - Arguments
 
@@ -58,13 +94,13 @@ public struct PythonCall: ~Copyable {
     @inlinable
     mutating func append<A: PythonArgument & ~Copyable & ~Escapable>(argument: borrowing A) {
         let position = count
-        if failure == nil {
+        if unsafe troubleReference == nil {
             do throws(PythonError) {
                 try unsafe argument.pass(to: &self)
                 precondition(count == position + 1, "a PythonArgument must append exactly one object")
                 return
             } catch {
-                failure = error
+                fail(error)
             }
         }
         skip(to: position + 1)
@@ -83,6 +119,7 @@ public struct PythonCall: ~Copyable {
     /// Appends an argument.
     ///
     /// - Precondition: A ``PythonArgument`` appends exactly one.
+    @inlinable
     public mutating func append(_ value: consuming PythonValue) {
         unsafe append(value.take(), exporter: nil)
     }
@@ -92,7 +129,7 @@ public struct PythonCall: ~Copyable {
     mutating func appendLent(
         base: UnsafeMutableRawPointer, count: Int, itemSize: Int, format: UnsafePointer<CChar>, isReadOnly: Bool
     ) throws(PythonError) {
-        let lent = unsafe cshim_lend(base, count, itemSize, itemSize, format, isReadOnly)
+        let lent = unsafe cshim_lend(base, count, itemSize, format, isReadOnly)
         guard let view = unsafe lent.view else { throw .raised() }
         unsafe append(view, exporter: lent.exporter)
     }
@@ -107,7 +144,8 @@ public struct PythonCall: ~Copyable {
         unsafe append(view, exporter: lent.exporter)
     }
 
-    private mutating func append(_ argument: OpaquePointer, exporter: OpaquePointer?) {
+    @inlinable
+    mutating func append(_ argument: OpaquePointer, exporter: OpaquePointer?) {
         precondition(count < capacity, "a PythonArgument must append exactly one object")
         unsafe arguments[count] = unsafe argument
         unsafe exporters[count] = unsafe exporter
@@ -126,7 +164,7 @@ public struct PythonCall: ~Copyable {
             keywordCount = keywords.entries.count
             unsafe keywordNames = unsafe names.take()
         } catch {
-            failure = failure ?? error
+            fail(error)
         }
     }
 
@@ -137,7 +175,6 @@ public struct PythonCall: ~Copyable {
     mutating func run<R: PythonResult>(returning type: R.Type) -> Result<R, PythonError> {
         let result: Result<R, PythonError>
         do throws(PythonError) {
-            if let failure { throw failure }
             result = .success(try R.read(try invoke()))
         } catch {
             result = .failure(error)
@@ -147,29 +184,15 @@ public struct PythonCall: ~Copyable {
     }
 
     @usableFromInline
-    mutating func invoke() throws(PythonError) -> PythonValue {
-        unsafe try PythonValue(created: cshim_call(callable, arguments, count - keywordCount, keywordNames))
+    borrowing func invoke() throws(PythonError) -> PythonValue {
+        if let failure = unsafe troubleReference?.takeUnretainedValue().failure { throw failure }
+        return unsafe try PythonValue(
+            created: cshim_call(callable, frame + 1, count - keywordCount, keywordNames))
     }
 
     /// Gives the arguments up and ends what was lent. Returns whether Python kept a view; its exporter stays in its cell.
     @usableFromInline
-    borrowing func releaseArguments() -> Bool {
-        var hasEscapes = false
-        for position in 0..<count {
-            guard let argument = unsafe arguments[position] else { continue }
-            unsafe arguments[position] = nil
-            guard let exporter = unsafe exporters[position] else {
-                unsafe cshim_release(argument)
-                continue
-            }
-            if unsafe cshim_lend_end(exporter, argument) {
-                unsafe exporters[position] = nil
-            } else {
-                hasEscapes = true
-            }
-        }
-        return hasEscapes
-    }
+    borrowing func releaseArguments() -> Bool { unsafe cshim_frame_release(frame, capacity, count) }
 
     /// Keeps alive what Python kept of `argument`, the one at `position`.
     @inlinable
@@ -194,7 +217,7 @@ public struct PythonCall: ~Copyable {
             unsafe Unmanaged<PythonLease>.fromOpaque(lease).takeRetainedValue().end()
         }
         let name = unsafe parameterName(of: callable, at: position) ?? "argument \(position + 1)"
-        escapedViews = (escapedViews ?? []) + [PythonEscape.View(argument: name, lease: lease)]
+        trouble.escapedViews.append(PythonEscape.View(argument: name, lease: lease))
         return true
     }
 
@@ -207,10 +230,12 @@ public struct PythonCall: ~Copyable {
 
     @usableFromInline
     func throwEscape(_ failure: PythonError?) throws(PythonError) {
-        guard let escapedViews else { return }
+        guard let trouble = unsafe troubleReference?.takeUnretainedValue(), !trouble.escapedViews.isEmpty else {
+            return
+        }
         var exception: PythonException?
         if case .exception(let raised) = failure { exception = raised }
-        throw .escape(PythonEscape(views: escapedViews, exception: exception))
+        throw .escape(PythonEscape(views: trouble.escapedViews, exception: exception))
     }
 }
 
@@ -233,7 +258,7 @@ private func parameterName(of callable: OpaquePointer, at position: Int) -> Stri
             let takesTheRest = kind == 2  // inspect.Parameter.VAR_POSITIONAL; keyword-only ones come behind it
             guard kind <= 2 else { return nil }
             guard index == position || takesTheRest else { continue }
-            return try builtins.function("str")(parameter.attribute("name")) as String
+            return try parameter.attribute("name").read()
         }
         return nil
     } catch {

@@ -17,6 +17,10 @@ public indirect enum PythonError: Error, Sendable {
     case interpreter(String)
     /// There is no interpreter: none was started, it was stopped, or the object belongs to one that was.
     case notRunning
+    /// The task was cancelled: the call was not begun, or Python code was interrupted.
+    case cancelled
+    /// The time that the call had is over: it was not begun, or Python code was interrupted.
+    case deadlineExceeded
     /// The description of a buffer or a view makes no sense.
     case invalidBuffer(String)
     /// The memory is not to be had.
@@ -37,6 +41,8 @@ public struct PythonException: Error, Sendable {
     public let traceback: String
     /// The exceptions that led to this one, the nearest first: `__cause__`, else `__context__` unless it is suppressed.
     public let causes: [PythonException]
+    /// What a ``PythonCallback`` threw, if the exception is that; the same value.
+    public let swiftError: (any Error)?
 }
 
 /// Lent arguments of which Python still had a view when the call was over.
@@ -70,12 +76,14 @@ extension PythonError: CustomStringConvertible {
         case .notCallable(let name, let type): "'\(name)' is not callable: it is of type \(type)"
         case .environment(let reason), .interpreter(let reason), .invalidBuffer(let reason): reason
         case .notRunning: "Python is not running"
+        case .cancelled: "the call was cancelled"
+        case .deadlineExceeded: "the call took longer than it had time"
         case .outOfMemory(let byteCount): "no memory for \(byteCount) bytes"
         case .file(let path, let errno): "'\(path)': \(Self.reason(errno))"
         }
     }
 
-    private static func reason(_ errno: Int32) -> String {
+    static func reason(_ errno: Int32) -> String {
         unsafe strerror(errno).map { unsafe String(cString: $0) } ?? "error \(errno)"
     }
 }
@@ -107,32 +115,33 @@ extension PythonException {
         }
         guard let raised = links.first else {
             return PythonException(
-                type: "SystemError", message: "a C function failed without an exception", traceback: "", causes: [])
+                type: "SystemError", message: "a C function failed without an exception", traceback: "", causes: [],
+                swiftError: nil)
         }
         return PythonException(
-            type: raised.type, message: raised.message, traceback: raised.traceback, causes: Array(links.dropFirst()))
+            type: raised.type, message: raised.message, traceback: raised.traceback, causes: Array(links.dropFirst()),
+            swiftError: raised.swiftError)
     }
 
     private init(_ link: cshim_exception) {
         type = unsafe String(link.type) ?? "Exception"
         message = unsafe String(link.message) ?? ""
         traceback = unsafe String(link.traceback) ?? ""
-        self.causes = []
+        causes = []
+        swiftError = unsafe link.host_error.map {
+            unsafe Unmanaged<ThrownError>.fromOpaque($0).takeUnretainedValue().error
+        }
     }
 }
 
 extension PythonError {
     /// The raised exception as an error.
-    static func raised() -> PythonError { .exception(.take()) }
-
-    /// Raises this error in Python, as the nearest of Python's own exceptions. The thread is attached.
-    func raise() {
-        switch self {
-        case .exception(let exception): unsafe cshim_raise(exception.type, exception.message)
-        case .outOfMemory: unsafe cshim_raise("MemoryError", description)
-        case .invalidBuffer: unsafe cshim_raise("ValueError", description)
-        case .conversion: unsafe cshim_raise("TypeError", description)
-        default: unsafe cshim_raise("RuntimeError", description)
+    static func raised() -> PythonError {
+        let exception = PythonException.take()
+        switch exception.type {
+        case "PythonBridge.Cancelled": return .cancelled
+        case "PythonBridge.DeadlineExceeded": return .deadlineExceeded
+        default: return .exception(exception)
         }
     }
 }

@@ -7,9 +7,9 @@ internal import CShim
 @safe
 public final class PythonObject: Sendable {
     /// The one reference, which this object owns.
-    nonisolated(unsafe) let handle: OpaquePointer
+    @usableFromInline nonisolated(unsafe) let handle: OpaquePointer
     /// The interpreter that the reference is of.
-    let interpreter: UInt32
+    @usableFromInline let interpreter: UInt32
 
     /// Takes over a new reference. The thread is attached.
     init(taking handle: OpaquePointer) {
@@ -42,6 +42,15 @@ public final class PythonObject: Sendable {
             try validate()
             return unsafe String(cString: cshim_type_name(handle))
         }
+    }
+
+    /// The object as a Swift value, read as a result of that type is: `let name: String = try object.read()`.
+    ///
+    /// - Throws: ``PythonError/conversion(expected:found:)`` when it is something else; ``PythonError/notRunning``.
+    public func read<R: PythonResult>(as type: R.Type = R.self) throws(PythonError) -> R {
+        let attachment = try Attachment()
+        defer { extendLifetime(attachment) }
+        return try R.read(unsafe pythonValue())
     }
 
     /// The attribute of the given name. Source: `PyObject_GetAttrString`.

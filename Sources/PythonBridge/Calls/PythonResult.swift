@@ -1,7 +1,7 @@
 internal import CShim
 
 /// What a Python function's result can be read as: numbers, text, an optional for `None`, arrays, objects, and memory.
-public protocol PythonResult {
+public protocol PythonResult: SendableMetatype {
     /// Reads a result. Called while the thread is attached; the value may not be kept.
     ///
     /// - Throws: ``PythonError/conversion(expected:found:)`` when the result is something else.
@@ -12,11 +12,17 @@ public protocol PythonResult {
 private func check<Value>(
     _ reading: cshim_reading, _ value: Value, _ object: borrowing PythonValue, as expected: @autoclosure () -> String
 ) throws(PythonError) -> Value {
+    guard reading == .CSHIM_READ else { throw misread(reading, object, as: expected()) }
+    return value
+}
+
+/// Why a value is not what was asked for.
+@inline(never)
+private func misread(_ reading: cshim_reading, _ object: borrowing PythonValue, as expected: String) -> PythonError {
     switch reading {
-    case .CSHIM_READ: return value
-    case .CSHIM_WRONG_TYPE: throw .conversion(expected: expected(), found: object.typeName)
-    case .CSHIM_OUT_OF_RANGE: throw .conversion(expected: expected(), found: "an int out of its range")
-    case .CSHIM_RAISED: throw .raised()
+    case .CSHIM_READ, .CSHIM_WRONG_TYPE: .conversion(expected: expected, found: object.typeName)
+    case .CSHIM_OUT_OF_RANGE: .conversion(expected: expected, found: "an int out of its range")
+    case .CSHIM_RAISED: .raised()
     }
 }
 
@@ -35,19 +41,36 @@ extension FixedWidthInteger where Self: PythonResult {
 }
 
 extension PythonValue {
-    @usableFromInline
+    @inlinable
     borrowing func int64(as type: Any.Type) throws(PythonError) -> Int64 {
         var number: Int64 = 0
-        let reading = unsafe cshim_read_int(handle, &number)
-        if reading == .CSHIM_READ { return number }
-        return try check(reading, number, self, as: "\(type)")
+        let reading = unsafe Self.read(handle, &number)
+        guard reading == 0 else { throw misreadInteger(reading, as: type) }
+        return number
+    }
+
+    @inlinable
+    borrowing func uint64(as type: Any.Type) throws(PythonError) -> UInt64 {
+        var number: UInt64 = 0
+        let reading = unsafe Self.read(handle, &number)
+        guard reading == 0 else { throw misreadInteger(reading, as: type) }
+        return number
+    }
+
+    /// Returns the shim's `cshim_reading`, 0 for one that succeeded.
+    @usableFromInline
+    static func read(_ object: OpaquePointer, _ number: UnsafeMutablePointer<Int64>) -> UInt32 {
+        unsafe cshim_read_int(object, number).rawValue
     }
 
     @usableFromInline
-    borrowing func uint64(as type: Any.Type) throws(PythonError) -> UInt64 {
-        var number: UInt64 = 0
-        let reading = unsafe cshim_read_uint(handle, &number)
-        return try check(reading, number, self, as: "\(type)")
+    static func read(_ object: OpaquePointer, _ number: UnsafeMutablePointer<UInt64>) -> UInt32 {
+        unsafe cshim_read_uint(object, number).rawValue
+    }
+
+    @usableFromInline
+    borrowing func misreadInteger(_ reading: UInt32, as type: Any.Type) -> PythonError {
+        misread(cshim_reading(rawValue: reading) ?? .CSHIM_WRONG_TYPE, self, as: "\(type)")
     }
 }
 

@@ -4,9 +4,10 @@ internal import CShim
 ///
 /// It cannot be copied, and is given up when it goes out of scope. A ``PythonObject`` is what may be kept.
 @safe
+@frozen
 public struct PythonValue: ~Copyable {
     /// Owned.
-    let handle: OpaquePointer
+    @usableFromInline let handle: OpaquePointer
 
     /// Takes over a new reference.
     init(taking handle: OpaquePointer) {
@@ -19,11 +20,13 @@ public struct PythonValue: ~Copyable {
         unsafe self.handle = unsafe handle
     }
 
+    @inlinable
     deinit {
-        unsafe cshim_release(handle)
+        unsafe PythonCall.release(handle)
     }
 
     /// Hands the reference over to whom takes it next.
+    @inlinable
     consuming func take() -> OpaquePointer {
         let handle = unsafe handle
         discard self

@@ -16,6 +16,24 @@ struct Attachment: ~Copyable {
         PendingReleases.drain()
     }
 
+    /// To the interpreter of that number, if it is the one that runs.
+    ///
+    /// - Throws: ``PythonError/notRunning``.
+    @usableFromInline
+    init(to interpreter: UInt32) throws(PythonError) {
+        attachment = cshim_attach_to(interpreter)
+        guard attachment != .CSHIM_NOT_RUNNING else { throw .notRunning }
+        PendingReleases.drain()
+    }
+
+    /// Also while a stop waits for other threads, which this one is to interrupt.
+    ///
+    /// - Throws: ``PythonError/notRunning``.
+    init(interrupting: Void) throws(PythonError) {
+        attachment = cshim_attach_late()
+        guard attachment != .CSHIM_NOT_RUNNING else { throw .notRunning }
+    }
+
     @usableFromInline
     deinit {
         cshim_detach(attachment)

@@ -45,6 +45,23 @@ extension PythonEnvironment {
         }
     }
 
+    /// The environment of a Python that somebody else started. The thread is attached.
+    ///
+    /// - Throws: ``PythonError/environment(_:)`` when this names another one.
+    func locateRunning() throws(PythonError) -> Location {
+        let system = try PythonObject(importing: "sys")
+        let prefix: String = try system.attribute("prefix").read()
+        let isVirtual = try system.attribute("base_prefix").read() != prefix
+        if case .virtualEnvironment(let directory) = self,
+            FileSystem.resolved(directory) != FileSystem.resolved(prefix)
+        {
+            throw .environment("Python runs in this process already, in '\(prefix)': it cannot be in '\(directory)'")
+        }
+        return Location(
+            directory: isVirtual ? prefix : nil, executable: try system.attribute("executable").read(),
+            origin: "the Python that runs in this process already")
+    }
+
     /// The nearest `.venv` in a directory or one above it.
     private static func nearest(from start: String) -> String? {
         var directory = start

@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// After ``start(_:)`` no thread holds the GIL. Any thread and any task may call, and none has to attach or detach itself.
 /// When the process exits, Python's exit handlers run and its output is flushed; it is
-/// finalized by ``stop()`` alone.
+/// finalized by ``stop(within:)`` alone.
 public struct PythonInterpreter: Sendable {
     /// How it was started.
     public let configuration: PythonConfiguration
@@ -20,7 +20,7 @@ public struct PythonInterpreter: Sendable {
 
     private struct State {
         var running: PythonInterpreter?
-        var numpyWasLoaded = false
+        var isStopping = false
         var leavesAtExit = false
     }
 
@@ -28,18 +28,29 @@ public struct PythonInterpreter: Sendable {
 
     /// Starts Python, or returns the interpreter that was started with the same configuration before.
     ///
+    /// A Python that somebody else started in this process (another library, or the program, if it is Python itself) is taken as
+    /// it is: of the configuration only the search paths count, and the environment must be the same if one is named. It goes on
+    /// after ``stop(within:)``.
+    ///
     /// Source: `Py_InitializeFromConfig`.
     /// - Throws: ``PythonError/environment(_:)`` when the environment cannot be used; ``PythonError/interpreter(_:)`` when Python
-    ///   runs with another configuration, when numpy was loaded before a ``stop()``, or when CPython does not start.
+    ///   runs with another configuration, is just being stopped, was stopped after numpy was loaded, or does not start; and in
+    ///   the child of a fork.
     public static func start(_ configuration: PythonConfiguration = .init()) throws(PythonError) -> PythonInterpreter {
-        try state.withLock { state throws(PythonError) in
-            if let running = state.running {
+        guard !cshim_was_forked() else {
+            throw .interpreter(
+                "Python cannot run in a process that was forked from one where it ran: fork before Python starts, "
+                    + "or start a program")
+        }
+        return try state.withLock { state throws(PythonError) in
+            guard !state.isStopping else { throw .interpreter("Python is being stopped") }
+            if let running = state.running, isRunning {  // whoever started it, if not the bridge, may have ended it
                 guard running.configuration == configuration else {
                     throw .interpreter("Python is already running with another configuration")
                 }
                 return running
             }
-            guard !state.numpyWasLoaded else {
+            guard cshim_is_initialized() || !cshim_numpy_was_loaded() else {
                 throw .interpreter("Python cannot start again: numpy was loaded before, and cannot be loaded twice")
             }
             let interpreter = try PythonInterpreter(starting: configuration)
@@ -54,14 +65,16 @@ public struct PythonInterpreter: Sendable {
 
     private init(starting configuration: PythonConfiguration) throws(PythonError) {
         self.configuration = configuration
-        environment = try configuration.environment.locate()
-        try configuration.validateHome()
-        if let reason = Self.startFailure(configuration, executable: environment.executable) {
+        let runsAlready = cshim_is_initialized()
+        let wanted = runsAlready ? nil : try configuration.environment.locate()
+        if !runsAlready { try configuration.validateHome() }
+        if let reason = Self.startFailure(configuration, executable: wanted?.executable) {
             throw .interpreter("Python did not start: \(reason)")
         }
         do throws(PythonError) {
             let attachment = try Attachment()
             defer { extendLifetime(attachment) }
+            if let wanted { environment = wanted } else { environment = try configuration.environment.locateRunning() }
             // Each goes to the front, so that the first of them ends up there.
             for path in configuration.searchPaths.reversed() {
                 let directory = FileSystem.resolved(path) ?? FileSystem.absolute(path)
@@ -69,7 +82,7 @@ public struct PythonInterpreter: Sendable {
             }
             scriptLoader = try ScriptLoader.make()
         } catch {
-            cshim_stop()
+            cshim_stop { PendingReleases.drain() }
             throw error
         }
     }
@@ -92,34 +105,75 @@ public struct PythonInterpreter: Sendable {
         return unsafe String(cString: reason)
     }
 
-    /// Stops Python. Objects and functions that are left become inert; calling them throws ``PythonError/notRunning``.
+    /// One stop at a time.
+    private static let stop = Mutex(())
+
+    /// Stops Python, once the calls that other threads have under way have ended. Meanwhile these may go on calling; all other
+    /// threads find that Python is not running.
     ///
-    /// Python can be started again unless numpy was loaded, which no process can load twice. The caller must not be within a
-    /// call, and sees to it that no other thread is. Source: `Py_FinalizeEx`.
-    /// - Throws: ``PythonError/interpreter(_:)`` when output could not be flushed; Python has stopped all the same.
-    public func stop() throws(PythonError) {
-        try Self.state.withLock { state throws(PythonError) in
-            guard state.running != nil else { return }
-            try Self.noteNumpy(&state)
-            state.running = nil
-            guard cshim_stop() else { throw .interpreter("Python could not flush its output when it stopped") }
+    /// Objects and functions that are left become inert; calling them throws ``PythonError/notRunning``. Python can be started again
+    /// unless numpy was loaded, which no process can load twice. Source: `Py_FinalizeEx`.
+    ///
+    /// - Parameter limit: How long to wait for calls; as long as they take when it is nil.
+    /// - Throws: ``PythonError/interpreter(_:)``, and Python goes on: within a call, which would wait for itself; after the limit, with
+    ///   what it was that ran; on another thread than the one that started Python with signal handlers. Also when output could not
+    ///   be flushed; Python has stopped then.
+    public func stop(within limit: Duration? = nil) throws(PythonError) {
+        guard !cshim_is_inside() else {
+            throw .interpreter("Python cannot be stopped within a call, an attached block or a callback")
+        }
+        try Self.stop.withLock { _ throws(PythonError) in
+            guard Self.state.withLock({ $0.running }) != nil else { return }
+            try Self.waitForCalls(until: limit.map { .now + $0 })
+            // What Python runs while it stops may ask for an interpreter, so that the lock is not held meanwhile.
+            Self.state.withLock { $0.isStopping = true }
+            let outcome = cshim_stop { PendingReleases.drain() }
+            let hasStopped = outcome != .CSHIM_WRONG_THREAD
+            Self.state.withLock { state in
+                state.isStopping = false
+                if hasStopped { state.running = nil }
+            }
+            guard hasStopped else {
+                cshim_admit(true)
+                throw .interpreter("Python has signal handlers: it is stopped on the thread that started it")
+            }
+            guard outcome == .CSHIM_STOPPED else {
+                throw .interpreter("Python could not flush its output when it stopped")
+            }
         }
     }
 
-    private static func noteNumpy(_ state: inout State) throws(PythonError) {
-        let attachment = try Attachment()
-        defer { extendLifetime(attachment) }
-        if unsafe cshim_is_imported("numpy") { state.numpyWasLoaded = true }
+    /// Admits no further thread, and waits for those that are inside.
+    private static func waitForCalls(until deadline: ContinuousClock.Instant?) throws(PythonError) {
+        cshim_admit(false)
+        while !cshim_close() {
+            if let deadline, deadline <= .now {
+                cshim_admit(true)
+                throw .interpreter("Python was not stopped: \(try RunningCalls.description)")
+            }
+            usleep(500)
+        }
     }
 
     /// What a process that exits owes to Python: its exit handlers run, and what it printed is written.
     ///
     /// CPython is not finalized. The destructors of the extensions' C++ objects have run by now, as they were loaded after this
     /// handler was registered, and some of them (scipy's) give up references that finalizing would give up a second time.
+    ///
+    /// A thread that is not attached leaves this to another one: when code in C does not let go of the GIL, the process
+    /// ends all the same.
     private static func leaveAtExit() {
         guard let python = state.withLockIfAvailable({ $0.running }) ?? nil else { return }
-        try? python.function("_run_exitfuncs", in: "atexit")()
-        for stream in ["stdout", "stderr"] { try? python.module("sys").attribute(stream).function("flush")() }
+        if cshim_is_attached() {
+            python.leave()
+        } else {
+            ExitThread.run(upToAttach: .seconds(10)) { python.leave() }
+        }
+    }
+
+    private func leave() {
+        try? function("_run_exitfuncs", in: "atexit")()
+        for stream in ["stdout", "stderr"] { try? module("sys").attribute(stream).function("flush")() }
     }
 
     /// Whether Python runs.

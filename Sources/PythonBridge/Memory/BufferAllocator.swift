@@ -22,53 +22,23 @@ public struct BufferAllocator<Element: BufferElement>: PythonConvertible, Sendab
 
     /// The Python function.
     @unsafe public func pythonValue() throws(PythonError) -> PythonValue {
-        let context = unsafe Unmanaged.passRetained(AllocatorContext(Self.self)).toOpaque()
-        let function = unsafe cshim_function(
-            context,
-            { context, arguments, count in
-                let context = unsafe Unmanaged<AllocatorContext>.fromOpaque(context).takeUnretainedValue()
-                do throws(PythonError) {
-                    return try unsafe context.allocate(arguments: UnsafeBufferPointer(start: arguments, count: count))
-                } catch {
-                    error.raise()
-                    return nil
-                }
-            },
-            { context in unsafe Unmanaged<AllocatorContext>.fromOpaque(context).release() })
-        return unsafe try PythonValue(created: function)
+        let function = HostFunction(arity: 1) { arguments in try Self.allocate(arguments.next()) }
+        return try unsafe function.pythonValue()
     }
-}
 
-extension PythonError {
-    /// Whether Python has no integer for what was to be one: an array of two lengths has `__index__`, and refuses.
-    fileprivate var meansNoInteger: Bool {
-        switch self {
-        case .conversion: true
-        case .exception(let exception): exception.type == "TypeError"
-        default: false
-        }
-    }
-}
-
-/// What the Python function holds: the element type.
-private final class AllocatorContext: Sendable {
-    private let allocate: @Sendable (borrowing PythonValue) throws(PythonError) -> PythonValue
-
-    init<Element: BufferElement>(_ type: BufferAllocator<Element>.Type) {
-        allocate = { argument throws(PythonError) in
-            let length: Int
-            do throws(PythonError) {
-                length = try Int.read(argument)
-            } catch  where error.meansNoInteger {
-                guard let shape = try Self.shape(of: argument) else {
-                    throw .conversion(expected: "a length or a tuple of lengths", found: argument.typeName)
-                }
-                let array = try SharedArray<Element>(shape: shape)
-                return try Self.count(array.buffer, as: array)
+    private static func allocate(_ argument: borrowing PythonValue) throws(PythonError) -> PythonValue {
+        let length: Int
+        do throws(PythonError) {
+            length = try Int.read(argument)
+        } catch  where error.meansNoInteger {
+            guard let shape = try shape(of: argument) else {
+                throw .conversion(expected: "a length or a tuple of lengths", found: argument.typeName)
             }
-            let buffer = try SharedBuffer<Element>(capacity: length)
-            return try Self.count(buffer, as: buffer)
+            let array = try SharedArray<Element>(shape: shape)
+            return try count(array.buffer, as: array)
         }
+        let buffer = try SharedBuffer<Element>(capacity: length)
+        return try count(buffer, as: buffer)
     }
 
     /// The lengths, if it is iterable: one more at most than an array can have dimensions. They are no payload, so that the ledger
@@ -82,18 +52,21 @@ private final class AllocatorContext: Sendable {
         return shape
     }
 
-    private static func count<Element: BufferElement>(
+    private static func count(
         _ buffer: SharedBuffer<Element>, as memory: some PythonConvertible
     ) throws(PythonError) -> PythonValue {
         cshim_ledger_add(.CSHIM_BYTES_ON_DEMAND, Int64(buffer.count * MemoryLayout<Element>.stride))
         return try unsafe memory.pythonValue()
     }
+}
 
-    func allocate(arguments: UnsafeBufferPointer<OpaquePointer>) throws(PythonError) -> OpaquePointer {
-        guard arguments.count == 1 else {
-            throw .conversion(expected: "one argument, a length or a tuple of lengths", found: "\(arguments.count)")
+extension PythonError {
+    /// Whether Python has no integer for what was to be one: an array of two lengths has `__index__`, and refuses.
+    fileprivate var meansNoInteger: Bool {
+        switch self {
+        case .conversion: true
+        case .exception(let exception): exception.type == "TypeError"
+        default: false
         }
-        let value = try allocate(unsafe PythonValue(taking: cshim_retain(arguments[0])))
-        return unsafe value.take()
     }
 }

@@ -69,30 +69,93 @@ static PyObject *new_view(void *base, Py_ssize_t count, const char *format, int 
     return view;
 }
 
+static int64_t call(PyObject *const *arguments, size_t flags) {
+    PyObject *result = PyObject_Vectorcall(function, arguments, flags, NULL);
+    int64_t value = PyLong_AsLong(result);
+    Py_DECREF(result);
+    return value;
+}
+
+static int64_t lend(double *samples, intptr_t count, int64_t *indices, intptr_t capacity) {
+    PyObject *arguments[] = {NULL, new_view(samples, count, "d", 1), new_view(indices, capacity, "l", 0)};
+    int64_t value = call(arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET);
+    Py_DECREF(arguments[1]);
+    Py_DECREF(arguments[2]);
+    return value;
+}
+
+static int64_t call_numbers(void) {
+    PyObject *arguments[] = {NULL, PyLong_FromLong(1), PyLong_FromLong(2)};
+    int64_t value = call(arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET);
+    Py_DECREF(arguments[1]);
+    Py_DECREF(arguments[2]);
+    return value;
+}
+
 int64_t c_call_lending(double *samples, intptr_t count, int64_t *indices, intptr_t capacity, intptr_t times) {
     int64_t sum = 0;
     for (intptr_t i = 0; i < times; i += 1) {
         PyEval_RestoreThread(state);
-        PyObject *arguments[] = {NULL, new_view(samples, count, "d", 1), new_view(indices, capacity, "l", 0)};
-        PyObject *result = PyObject_Vectorcall(function, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-        sum += PyLong_AsLong(result);
-        Py_DECREF(result);
-        Py_DECREF(arguments[1]);
-        Py_DECREF(arguments[2]);
+        sum += lend(samples, count, indices, capacity);
         state = PyEval_SaveThread();
     }
     return sum;
 }
 
-int64_t c_call_without_arguments(intptr_t times) {
+int64_t c_call_lending_attached(double *samples, intptr_t count, int64_t *indices, intptr_t capacity, intptr_t times) {
+    int64_t sum = 0;
+    PyEval_RestoreThread(state);
+    for (intptr_t i = 0; i < times; i += 1) sum += lend(samples, count, indices, capacity);
+    state = PyEval_SaveThread();
+    return sum;
+}
+
+/// With views that are made once; attaches for each call or once.
+static int64_t call_prepared(
+    double *samples, intptr_t count, int64_t *indices, intptr_t capacity, intptr_t times, int stays_attached) {
+    int64_t sum = 0;
+    PyEval_RestoreThread(state);
+    PyObject *arguments[] = {NULL, new_view(samples, count, "d", 1), new_view(indices, capacity, "l", 0)};
+    for (intptr_t i = 0; i < times; i += 1) {
+        if (!stays_attached) state = PyEval_SaveThread();
+        if (!stays_attached) PyEval_RestoreThread(state);
+        sum += call(arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET);
+    }
+    Py_DECREF(arguments[1]);
+    Py_DECREF(arguments[2]);
+    state = PyEval_SaveThread();
+    return sum;
+}
+
+int64_t c_call_prepared(double *samples, intptr_t count, int64_t *indices, intptr_t capacity, intptr_t times) {
+    return call_prepared(samples, count, indices, capacity, times, 0);
+}
+
+int64_t c_call_prepared_attached(double *samples, intptr_t count, int64_t *indices, intptr_t capacity, intptr_t times) {
+    return call_prepared(samples, count, indices, capacity, times, 1);
+}
+
+int64_t c_call_numbers(intptr_t times) {
     int64_t sum = 0;
     for (intptr_t i = 0; i < times; i += 1) {
         PyEval_RestoreThread(state);
-        PyObject *arguments[] = {NULL};
-        PyObject *result = PyObject_Vectorcall(function, arguments + 1, PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-        sum += PyLong_AsLong(result);
-        Py_DECREF(result);
+        sum += call_numbers();
         state = PyEval_SaveThread();
     }
     return sum;
+}
+
+int64_t c_call_numbers_attached(intptr_t times) {
+    int64_t sum = 0;
+    PyEval_RestoreThread(state);
+    for (intptr_t i = 0; i < times; i += 1) sum += call_numbers();
+    state = PyEval_SaveThread();
+    return sum;
+}
+
+int64_t c_first_call(void) {
+    PyGILState_STATE gil = PyGILState_Ensure();
+    int64_t value = call_numbers();
+    PyGILState_Release(gil);
+    return value;
 }

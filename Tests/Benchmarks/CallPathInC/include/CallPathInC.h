@@ -1,20 +1,34 @@
-// The CPython calls of one bridge call, written in plain C: what PythonBridge is measured against.
 #ifndef CALL_PATH_IN_C_H
 #define CALL_PATH_IN_C_H
 
 #include <stdint.h>
 
-#pragma clang assume_nonnull begin
+// What a program in plain C would write, to measure the bridge against. There is no check for errors and escapes.
 
-/// Looks the function up in __main__. Call once, when the interpreter runs and this thread has called it through the bridge.
-void c_prepare(const char *name);
+/// Looks the function up in __main__; it takes two arguments. The calls are this thread's.
+void c_prepare(const char *_Nonnull name);
 
-/// `times` calls: the GIL taken and released for each, two fresh exporters with views, a vectorcall, an int back. Returns the sum.
-int64_t c_call_lending(double *samples, intptr_t count, int64_t *indices, intptr_t capacity, intptr_t times);
+/// Calls it `times` times with views of two buffers, made and given up for each call, the GIL taken for each.
+int64_t c_call_lending(
+    double *_Nonnull samples, intptr_t count, int64_t *_Nonnull indices, intptr_t capacity, intptr_t times);
 
-/// The same without arguments.
-int64_t c_call_without_arguments(intptr_t times);
+/// The same with the GIL taken once.
+int64_t c_call_lending_attached(
+    double *_Nonnull samples, intptr_t count, int64_t *_Nonnull indices, intptr_t capacity, intptr_t times);
 
-#pragma clang assume_nonnull end
+/// The same with the views made once, and the GIL taken for each call.
+int64_t c_call_prepared(
+    double *_Nonnull samples, intptr_t count, int64_t *_Nonnull indices, intptr_t capacity, intptr_t times);
+
+/// The same with the views made once and the GIL taken once.
+int64_t c_call_prepared_attached(
+    double *_Nonnull samples, intptr_t count, int64_t *_Nonnull indices, intptr_t capacity, intptr_t times);
+
+/// Calls it with two integers, the GIL taken for each call, or once.
+int64_t c_call_numbers(intptr_t times);
+int64_t c_call_numbers_attached(intptr_t times);
+
+/// Calls it with two integers on a thread that has not called before.
+int64_t c_first_call(void);
 
 #endif
