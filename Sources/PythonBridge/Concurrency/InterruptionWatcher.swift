@@ -11,6 +11,8 @@ final class InterruptionWatcher: @unchecked Sendable {
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     /// Guarded by the mutex: what is due when, the latest first.
     private var schedule: [(instant: ContinuousClock.Instant, interruption: Interruption)] = []
+    /// Guarded by the mutex: when the thread wakes up by itself; nil while it does not.
+    private var alarm: ContinuousClock.Instant?
     private var hasThread = false
 
     private init() {
@@ -29,7 +31,8 @@ final class InterruptionWatcher: @unchecked Sendable {
         let position = schedule.firstIndex { $0.instant <= instant } ?? schedule.endIndex
         schedule.insert((instant, interruption), at: position)
         if !hasThread { startThread() }
-        unsafe pthread_cond_signal(changed)
+        // Most deadlines are forgotten before they come: then nobody is woken for them.
+        if alarm.map({ instant < $0 }) ?? true { unsafe pthread_cond_signal(changed) }
     }
 
     /// Takes an interruption whose scope has closed off the schedule.
@@ -67,6 +70,7 @@ final class InterruptionWatcher: @unchecked Sendable {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         while true {
+            alarm = schedule.last?.instant
             guard let first = schedule.last else {
                 unsafe pthread_cond_wait(changed, mutex)
                 continue

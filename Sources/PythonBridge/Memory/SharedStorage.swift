@@ -169,7 +169,10 @@ final class SharedStorage: @unchecked Sendable {
 
     /// An aligned address for what has no bytes: CPython refuses a null buffer.
     @usableFromInline static var placeholder: UnsafeMutableRawPointer {
-        unsafe UnsafeMutableRawPointer(bitPattern: alignment).unsafelyUnwrapped
+        guard let address = unsafe UnsafeMutableRawPointer(bitPattern: alignment) else {
+            preconditionFailure("the alignment is not zero")
+        }
+        return unsafe address
     }
 }
 
