@@ -9,6 +9,7 @@ import numpy as np
 
 from ._arguments import indices_array, omits_nan, samples_array, sequence_array, threshold_value
 from ._moments import BLOCK, centre_block, moments_of, scratch
+from ._progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
 
     from ._arguments import AnyBuffer
 
+    Report = Callable[[int, int], object]
     Block = tuple[int, npt.NDArray[np.intp]]
     IndexBuffer = TypeVar("IndexBuffer", bound=AnyBuffer)
 
 
 def detect(
-    data: Sequence[float] | AnyBuffer, threshold: float = 2.0, *, nan: str = "raise"
+    data: Sequence[float] | AnyBuffer,
+    threshold: float = 2.0,
+    *,
+    nan: str = "raise",
+    progress: Report | None = None,
 ) -> list[int]:
     """Return the indices of the outliers in a sequence or an array.
 
@@ -35,6 +41,8 @@ def detect(
         An outlier is further than this many standard deviations from the mean, on either side.
     nan : {"raise", "omit"}
         Whether NaN and infinity are errors or left out.
+    progress : callable, optional
+        As for `detect_allocating`.
 
     Returns
     -------
@@ -44,7 +52,8 @@ def detect(
     Raises
     ------
     TypeError
-        If an item is not a real number, or of a type that is not accepted.
+        If an item is not a real number, or of a type that is not accepted, or `progress` cannot
+        be called.
     ValueError
         If `data` is not one-dimensional, a sample is not finite and `nan` is ``"raise"``, or
         `threshold` or `nan` is out of its range.
@@ -54,12 +63,19 @@ def detect(
     detect_into : The same between two buffers, with nothing allocated for the result.
     detect_allocating : The same with the result in memory that is asked for.
     """
-    found = detect_allocating(sequence_array(data), _empty_indices, threshold=threshold, nan=nan)
+    found = detect_allocating(
+        sequence_array(data), _empty_indices, threshold=threshold, nan=nan, progress=progress
+    )
     return [int(index) for index in found.tolist()]
 
 
 def detect_into(
-    samples: AnyBuffer, indices: AnyBuffer, *, threshold: float = 2.0, nan: str = "raise"
+    samples: AnyBuffer,
+    indices: AnyBuffer,
+    *,
+    threshold: float = 2.0,
+    nan: str = "raise",
+    progress: Report | None = None,
 ) -> int:
     """Write the indices of the outliers among `samples` into `indices`.
 
@@ -75,6 +91,11 @@ def detect_into(
         An outlier is further than this many standard deviations from the mean, on either side.
     nan : {"raise", "omit"}
         Whether NaN and infinity are errors or left out of the moments and of the result.
+    progress : callable, optional
+        Called with two integers about once per million samples: how many have been gone through,
+        and how many that will be. There are two passes, and a third one where squares overflow.
+        The first number ascends; both are the same in the last call, when all is done. What it
+        raises ends the detection and comes back.
 
     Returns
     -------
@@ -84,7 +105,8 @@ def detect_into(
     Raises
     ------
     TypeError
-        If a buffer's elements are of a type that is not accepted, or it is no buffer at all.
+        If a buffer's elements are of a type that is not accepted, or it is no buffer at all, or
+        `progress` cannot be called.
     ValueError
         If a buffer is not one-dimensional, `indices` is read-only, overlaps `samples` or is too
         small (its contents are then unspecified), a sample is not finite and `nan` is
@@ -99,11 +121,15 @@ def detect_into(
     source = samples_array(samples)
     target = indices_array(indices, source)
     threshold, omit = threshold_value(threshold), omits_nan(nan)
+    told = None if progress is None else Progress(progress, 2 * source.size)
     # Overflow has a defined result here; it must neither print a warning nor raise.
     with np.errstate(all="ignore"):
-        found = _write(_outliers(source, *_limits(source, threshold, omit)), target)
+        limits = _limits(source, threshold, omit, told)
+        found = _write(_outliers(source, *limits, told), target)
     if found > target.size:
         raise ValueError(f"indices is too small: {found} needed, it holds {target.size}")
+    if told is not None:
+        told.finish()
     return found
 
 
@@ -113,6 +139,7 @@ def detect_allocating(
     *,
     threshold: float = 2.0,
     nan: str = "raise",
+    progress: Report | None = None,
 ) -> IndexBuffer:
     """Write the indices of the outliers into memory that is asked for when their number is known.
 
@@ -127,6 +154,9 @@ def detect_allocating(
         An outlier is further than this many standard deviations from the mean, on either side.
     nan : {"raise", "omit"}
         Whether NaN and infinity are errors or left out of the moments and of the result.
+    progress : callable, optional
+        As for `detect_into`. The second number grows when a further pass turns out to be needed,
+        as for more than 8192 outliers.
 
     Returns
     -------
@@ -149,20 +179,25 @@ def detect_allocating(
     """
     source = samples_array(samples)
     threshold, omit = threshold_value(threshold), omits_nan(nan)
+    told = None if progress is None else Progress(progress, 2 * source.size)
     with np.errstate(all="ignore"):
-        limits = _limits(source, threshold, omit)
-        count, found = _count(_outliers(source, *limits))
+        limits = _limits(source, threshold, omit, told)
+        count, found = _count(_outliers(source, *limits, told))
     buffer = allocate(count)
     target = indices_array(buffer, source)
     if target.size != count:
         raise ValueError(f"allocate({count}) returned a buffer of {target.size}")
     if found is not None:
         target[:] = found
-        return buffer
-    with np.errstate(all="ignore"):
-        written = _write(_outliers(source, *limits), target)
-    if written != count:
-        raise RuntimeError(f"the samples changed meanwhile: {count} outliers, then {written}")
+    else:
+        if told is not None:
+            told.add_pass(source.size)
+        with np.errstate(all="ignore"):
+            written = _write(_outliers(source, *limits, told), target)
+        if written != count:
+            raise RuntimeError(f"the samples changed meanwhile: {count} outliers, then {written}")
+    if told is not None:
+        told.finish()
     return buffer
 
 
@@ -170,20 +205,27 @@ def _empty_indices(count: int) -> npt.NDArray[np.int64]:
     return np.empty(count, np.int64)
 
 
-def _limits(samples: npt.NDArray[Any], threshold: float, omit: bool) -> tuple[float, float, bool]:
+def _limits(
+    samples: npt.NDArray[Any], threshold: float, omit: bool, told: Progress | None
+) -> tuple[float, float, bool]:
     """Return the mean, how far from it samples may lie, and whether some are not finite."""
-    mean, deviation, count = moments_of(samples, omit)
+    mean, deviation, count = moments_of(samples, omit, told)
     # No sample is further than infinity from anywhere.
     limit = threshold * deviation if count else math.inf
     return mean, limit, count < samples.size
 
 
 def _outliers(
-    samples: npt.NDArray[Any], mean: float, limit: float, some_omitted: bool
+    samples: npt.NDArray[Any],
+    mean: float,
+    limit: float,
+    some_omitted: bool,
+    told: Progress | None,
 ) -> Iterator[Block]:
     """Yield where each block starts, and the positions of the outliers in it."""
     values, mask = scratch.values, scratch.mask
-    for start in range(0, samples.size, BLOCK):
+    size = samples.size
+    for start in range(0, size, BLOCK) if told is None else told.starts(size, BLOCK):
         block = samples[start : start + BLOCK]
         distances, outlying = values[: block.size], mask[: block.size]
         centre_block(block, mean, distances)
@@ -198,14 +240,18 @@ def _outliers(
 def _count(blocks: Iterable[Block]) -> tuple[int, npt.NDArray[np.int64] | None]:
     """Count the outliers; return their indices as well if they are no more than a block."""
     count = 0
-    found = scratch.indices
-    for start, local in blocks:
-        end = count + local.size
-        if count < end <= BLOCK:
-            np.add(local, start, found[count:end])
-        count = end
-    # A copy of the few: `allocate` may detect something itself.
-    return count, found[:count].copy() if count <= BLOCK else None
+    spare = scratch.spare
+    found = spare.pop() if spare else np.empty(BLOCK, np.int64)
+    try:
+        for start, local in blocks:
+            end = count + local.size
+            if count < end <= BLOCK:
+                np.add(local, start, found[count:end])
+            count = end
+        # A copy of the few: `allocate` may detect something itself.
+        return count, found[:count].copy() if count <= BLOCK else None
+    finally:
+        spare.append(found)
 
 
 def _write(blocks: Iterable[Block], indices: npt.NDArray[np.int64]) -> int:
