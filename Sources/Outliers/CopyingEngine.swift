@@ -26,8 +26,26 @@ public struct CopyingEngine: OutlierEngine {
     public func outliers<Element: SampleElement>(
         in samples: StridedView<Element>, options: DetectionOptions
     ) throws(OutlierError) -> SharedBuffer<Int> {
+        try outliers(in: samples, options: options, keywords: options.keywords)
+    }
+
+    /// Finds the outliers in a copy of the samples, and tells on the way how far that is.
+    ///
+    /// - Throws: ``OutlierError``; what `progress` throws, the same value.
+    public func outliers<Element: SampleElement>(
+        in samples: StridedView<Element>, options: DetectionOptions, progress: @escaping DetectionProgress
+    ) throws -> SharedBuffer<Int> {
+        try reporting(to: progress) { progress throws(OutlierError) in
+            let keywords = options.keywords(progress: PythonCallback(progress))
+            return try outliers(in: samples, options: options, keywords: keywords)
+        }
+    }
+
+    private func outliers<Element: SampleElement>(
+        in samples: StridedView<Element>, options: DetectionOptions, keywords: PythonKeywords
+    ) throws(OutlierError) -> SharedBuffer<Int> {
         try rethrowing(samples, options) { () throws(PythonError) in
-            let indices: [Int] = try detect(samples.map { $0.doubleValue }, keywords: options.keywords)
+            let indices: [Int] = try detect(samples.map { $0.doubleValue }, keywords: keywords)
             try checkIndices(indices, of: samples.count)
             return SharedBuffer(sharing: indices)
         }

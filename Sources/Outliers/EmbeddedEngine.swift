@@ -25,11 +25,26 @@ public struct EmbeddedEngine: OutlierEngine {
     public func outliers<Element: SampleElement>(
         in samples: StridedView<Element>, options: DetectionOptions
     ) throws(OutlierError) -> SharedBuffer<Int> {
+        try outliers(in: samples, options: options, keywords: options == .standard ? nil : options.keywords)
+    }
+
+    /// Finds the outliers, and tells on the way how far that is.
+    ///
+    /// - Throws: ``OutlierError``; what `progress` throws, the same value.
+    public func outliers<Element: SampleElement>(
+        in samples: StridedView<Element>, options: DetectionOptions, progress: @escaping DetectionProgress
+    ) throws -> SharedBuffer<Int> {
+        try reporting(to: progress) { progress throws(OutlierError) in
+            let keywords = options.keywords(progress: PythonCallback(progress))
+            return try outliers(in: samples, options: options, keywords: keywords)
+        }
+    }
+
+    private func outliers<Element: SampleElement>(
+        in samples: StridedView<Element>, options: DetectionOptions, keywords: PythonKeywords?
+    ) throws(OutlierError) -> SharedBuffer<Int> {
         try rethrowing(samples, options) { () throws(PythonError) in
-            let indices: SharedBuffer<Int> =
-                options == .standard
-                ? try detect(samples, BufferAllocator<Int>())
-                : try detect(samples, BufferAllocator<Int>(), keywords: options.keywords)
+            let indices: SharedBuffer<Int> = try detect(samples, BufferAllocator<Int>(), keywords: keywords)
             try checkIndices(indices, of: samples.count)
             return indices.readOnly
         }
@@ -51,6 +66,10 @@ public struct EmbeddedEngine: OutlierEngine {
 
 extension DetectionOptions {
     var keywords: PythonKeywords { ["threshold": threshold, "nan": nonFinite.rawValue] }
+
+    func keywords(progress: PythonCallback) -> PythonKeywords {
+        ["threshold": threshold, "nan": nonFinite.rawValue, "progress": progress]
+    }
 }
 
 /// - Throws: ``PythonError/conversion(expected:found:)`` unless the indices are those of samples, ascending.

@@ -19,12 +19,36 @@ public struct NativeEngine: OutlierEngine {
     public func outliers<Element: SampleElement>(
         in samples: StridedView<Element>, options: DetectionOptions
     ) throws(OutlierError) -> SharedBuffer<Int> {
-        let moments = try moments(of: samples, options: options)
+        try outliers(in: samples, options: options) { _ in }
+    }
+
+    /// Finds the outliers, and tells on the way how far that is.
+    ///
+    /// - Throws: ``OutlierError/nonFiniteSample(index:value:)``; what `progress` throws, the same value.
+    public func outliers<Element: SampleElement>(
+        in samples: StridedView<Element>, options: DetectionOptions, progress: @escaping DetectionProgress
+    ) throws -> SharedBuffer<Int> {
+        try reporting(to: progress) { progress throws(OutlierError) in
+            var count = ProgressCount(progress, total: 2 * samples.count)
+            let indices = try outliers(in: samples, options: options) { added throws(OutlierError) in
+                try count.add(added)
+            }
+            try count.finish()
+            return indices
+        }
+    }
+
+    /// - Parameter passed: Is told how many samples each block has.
+    private func outliers<Element: SampleElement>(
+        in samples: StridedView<Element>, options: DetectionOptions, passed: (Int) throws(OutlierError) -> Void
+    ) throws(OutlierError) -> SharedBuffer<Int> {
+        let moments = try moments(of: samples, options: options, passed: passed)
         let limit = options.threshold * moments.standardDeviation
         var indices: [Int] = []
         if limit.isFinite {
-            eachBlock(of: samples) { block, start in
+            try eachBlock(of: samples) { block, start throws(OutlierError) in
                 block.appendOutliers(to: &indices, mean: moments.mean, limit: limit, offset: start)
+                try passed(block.count)
             }
         }
         return SharedBuffer(sharing: indices)
@@ -35,6 +59,12 @@ public struct NativeEngine: OutlierEngine {
     /// - Throws: ``OutlierError/nonFiniteSample(index:value:)``.
     public func moments<Element: SampleElement>(
         of samples: StridedView<Element>, options: DetectionOptions
+    ) throws(OutlierError) -> Moments {
+        try moments(of: samples, options: options) { _ in }
+    }
+
+    private func moments<Element: SampleElement>(
+        of samples: StridedView<Element>, options: DetectionOptions, passed: (Int) throws(OutlierError) -> Void
     ) throws(OutlierError) -> Moments {
         guard let first = samples.first(where: { $0.doubleValue.isFinite }) else {
             if options.nonFinite == .raise { try refuseFirstNonFinite(samples, in: samples.indices) }
@@ -52,6 +82,7 @@ public struct NativeEngine: OutlierEngine {
                 moments = block.finiteMoments(shift: shift)
             }
             total.merge(moments)
+            try passed(block.count)
         }
         guard total.squares.isFinite else {
             return Moments(mean: meanOfHuge(samples, count: total.count), standardDeviation: .infinity)

@@ -60,6 +60,28 @@ public struct OutlierDetector: Sendable {
         try engine.outliers(in: samples, options: options)
     }
 
+    /// The indices of the outliers in an array, told on the way how far that is.
+    ///
+    /// ```swift
+    /// let outliers = try detector.detect(measurements) { done, total in print("\(done) of \(total)") }
+    /// ```
+    ///
+    /// - Throws: ``OutlierError``; what `progress` throws, the same value.
+    public func detect<Element: SampleElement>(
+        _ samples: [Element], progress: @escaping DetectionProgress
+    ) throws -> [Int] {
+        Array(try detect(StridedView(SharedBuffer(sharing: samples)), progress: progress))
+    }
+
+    /// The indices of the outliers in shared memory, told on the way how far that is.
+    ///
+    /// - Throws: ``OutlierError``; what `progress` throws, the same value.
+    public func detect<Element: SampleElement>(
+        _ samples: StridedView<Element>, progress: @escaping DetectionProgress
+    ) throws -> SharedBuffer<Int> {
+        try engine.outliers(in: samples, options: options, progress: progress)
+    }
+
     /// The mean and the standard deviation that ``detect(_:)-(StridedView<Element>)`` measures by.
     ///
     /// - Throws: ``OutlierError``.
