@@ -77,17 +77,22 @@ struct DetectCommand: ParsableCommand {
         _ outliers: SharedBuffer<Int>, of series: any SampleSeries, by detector: OutlierDetector
     ) throws {
         // What is printed means that all of it worked; and the output may replace the input, so that it comes behind its readers.
+        let picture = try plot.map(OutputFile.init)
+        let list = try output.map(OutputFile.init)
         let text: String
         if indices && plot == nil {
             text = DetectionReport.list(outliers) + "\n"
         } else {
+            let moments = try series.moments(by: detector)
             let report = DetectionReport(
-                series: series, indices: outliers, moments: try series.moments(by: detector),
-                threshold: threshold, engine: engine)
+                series: series, indices: outliers, moments: moments, threshold: threshold, engine: engine)
             text = json ? report.json + "\n" : indices ? DetectionReport.list(outliers) + "\n" : report.table
-            if let plot { try Plot(report, python: python.configuration).draw(to: plot) }
+            if let picture {
+                try Plot(report, python: python.configuration).draw(to: picture)
+            }
         }
-        if let output { try NumpyWriter.write(outliers, to: output) }
+        if let list { try NumpyWriter.write(outliers, to: list) }
+        for file in [picture, list] { try file?.commit() }
         try StandardOutput.write(text)
     }
 }

@@ -113,6 +113,86 @@ import Testing
             .fails(73, "full.npy", "No space left on device")
     }
 
+    // MARK: Files that are there
+
+    /// Runs Python on the folder after a detection whose list replaces `o.npy`, and whose picture `p.svg`.
+    private func replacing(before: String, after: String) async throws -> String {
+        try await python("import os\n" + before, in: scratch.path)
+        try await outliers(
+            ["detect", nile, "--column", "volume", "--output", "o.npy", "--plot", "p.svg"], in: scratch.path
+        ).succeeds()
+        return try await python("import os\n" + after, in: scratch.path)
+    }
+
+    @Test(arguments: ["0o640", "0o606", "0o777"])
+    func `a file that is replaced keeps its mode`(mode: String) async throws {
+        let printed = try await replacing(
+            before: "for name in ['o.npy', 'p.svg']: open(name, 'w').close(); os.chmod(name, \(mode))",
+            after: "print([oct(os.stat(name).st_mode & 0o7777) for name in sorted(os.listdir())])")
+        #expect(printed == "['\(mode)', '\(mode)']\n")
+    }
+
+    @Test func `a new file has the mode that the umask leaves it`() async throws {
+        _ = try await shell(
+            "umask 027; exec \"$outliers\" detect \"$1\" --column 2 --output o.npy --plot p.svg", nile, in: scratch.path
+        )
+        let modes = try await python(
+            "import os; print([oct(os.stat(name).st_mode & 0o7777) for name in sorted(os.listdir())])", in: scratch.path
+        )
+        #expect(modes == "['0o640', '0o640']\n")
+    }
+
+    @Test(arguments: ["open('d/x', 'w').write('before')", ""])
+    func `a link stays one, and what it leads to is replaced`(before: String) async throws {
+        let printed = try await replacing(
+            before: """
+                os.mkdir('d')
+                \(before)
+                os.symlink('x', 'd/y')
+                os.symlink('d/y', 'o.npy')
+                """,
+            after: "print(os.readlink('o.npy'), os.readlink('d/y'), sorted(os.listdir('d')), os.path.getsize('d/x'))")
+        #expect(printed == "d/y x ['x', 'y'] 152\n")
+    }
+
+    @Test(arguments: [("--output", "o.npy"), ("--plot", "p.png"), ("--plot", "p.svg")])
+    func `a file that cannot be written whole leaves the one that was there`(option: String, name: String) async throws
+    {
+        _ = try scratch.file(name, "before")
+        let path = try await scratch.numpy("x.npy", "np.tile([1.0, 2.0], 5000)")
+        let script = "trap '' XFSZ; ulimit -f 2; exec \"$outliers\" detect \"$1\" --threshold 0 \"$2\" \"$3\""
+        try await shell(script, path, option, scratch[name]).fails(73, scratch[name], "File too large")
+        #expect(try scratch.contents(name) == Array("before".utf8))
+        #expect(try scratch.names.sorted() == [name, "x.npy"].sorted())
+    }
+
+    @Test func `a picture is not replaced when the list cannot be written`() async throws {
+        _ = try scratch.file("p.svg", "before")
+        try await detectNile("--plot", scratch["p.svg"], "--output", try scratch.link("o.npy", to: "/dev/full"))
+            .fails(73, "o.npy")
+        #expect(try scratch.contents("p.svg") == Array("before".utf8))
+    }
+
+    @Test(arguments: ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+    func `standard output takes the list as a file`(target: String) async throws {
+        let link = try scratch.link("o.npy", to: target)
+        for redirection in ["| cat", "> \"$3\"; cat \"$3\""] {
+            let program = try await shell(
+                "\"$outliers\" detect \"$1\" --column 2 --output \"$2\" --indices \(redirection)", nile, link,
+                scratch["out"])
+            #expect(program.error == "")
+            #expect(program.output.contains("descr': '<i8'"))
+        }
+        #expect(try scratch.names.allSatisfy { ["o.npy", "out"].contains($0) })
+    }
+
+    @Test func `a named pipe takes the list`() async throws {
+        let program = try await shell(
+            "mkfifo o.npy; \"$outliers\" detect \"$1\" --column 2 --output o.npy >&2 & wc -c < o.npy; wait; ls", nile,
+            in: scratch.path)
+        #expect(program.output == "152\no.npy\n")
+    }
+
     @Test(arguments: ["o.txt", "npy", "o.npy.gz", ""])
     func `an output of another ending is wrong usage`(name: String) async throws {
         try await detectNile("--output", name).fails(64, "--output", ".npy")

@@ -3,21 +3,21 @@ import PythonBridge
 
 /// Writes indices as a one-dimensional int64 `.npy`, version 1.0 of the format (numpy.lib.format).
 enum NumpyWriter {
-    static func write(_ indices: SharedBuffer<Int>, to path: String) throws(Failure) {
-        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw Failure(.cannotWrite, "\(path): \(SystemError.message(errno))") }
+    static func write(_ indices: SharedBuffer<Int>, to file: OutputFile) throws(Failure) {
+        let descriptor = unsafe open(file.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw Failure(.cannotWrite, "\(file.name): \(SystemError.message(errno))") }
         var bytes = header(count: indices.count)
         for index in indices {
             unsafe withUnsafeBytes(of: Int64(index).littleEndian) { unsafe bytes.append(contentsOf: $0) }
         }
         do throws(Failure) {
-            try FileDescriptor.write(bytes, to: descriptor, name: path)
+            try FileDescriptor.write(bytes, to: descriptor, name: file.name)
         } catch {
             close(descriptor)
             throw error
         }
         // A full disk may be noticed only now.
-        guard close(descriptor) == 0 else { throw Failure(.cannotWrite, "\(path): \(SystemError.message(errno))") }
+        guard close(descriptor) == 0 else { throw Failure(.cannotWrite, "\(file.name): \(SystemError.message(errno))") }
     }
 
     private static func header(count: Int) -> [UInt8] {

@@ -14,18 +14,18 @@ struct Plot {
     /// Draws to a file whose ending says PNG or SVG.
     ///
     /// - Throws: ``Failure``; ``Failure/Code/unavailable`` says how to get matplotlib when it is missing.
-    func draw(to path: String) throws(Failure) {
+    func draw(to file: OutputFile) throws(Failure) {
         do throws(PythonError) {
             let python = try PythonInterpreter.start(configuration)
             let plot = try python.function("plot", in: "pyoutliers")
-            let arguments: [any PythonConvertible] = [report.series.shared, report.indices, path]
+            let arguments: [any PythonConvertible] = [report.series.shared, report.indices, file.path]
             let keywords: PythonKeywords = [
                 "mean": report.moments.mean, "standard_deviation": report.moments.standardDeviation,
                 "threshold": report.threshold,
             ]
             let _: PythonObject = try plot.call(arguments, keywords: keywords)
         } catch {
-            throw failure(error, path: path)
+            throw failure(error, path: file.name)
         }
     }
 
