@@ -66,7 +66,9 @@ struct DetectCommand: ParsableCommand {
         do {
             let options = try DetectionOptions(threshold: threshold, nonFinite: nan)
             let detector = try python.detector(engine, options: options)
-            try report(try samples.series.outliers(by: detector), of: samples.series, by: detector)
+            let progress = Progress("searching \(input.name)", total: 2 * samples.series.count)
+            let outliers = try samples.series.outliers(by: detector, progress: progress)
+            try report(outliers, of: samples.series, by: detector)
         } catch let error as OutlierError {
             log.debug("\(error)", metadata: error.traceback.map { ["traceback": "\($0)"] })
             throw Failure(error, input: input.name, position: samples.position)

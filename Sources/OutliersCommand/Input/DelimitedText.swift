@@ -28,7 +28,7 @@ struct DelimitedText {
     func load(column choice: String?) throws(Failure) -> LoadedSamples {
         let column = try columns.index(of: choice, in: file)
         var samples: [Double] = []
-        var progress = Progress("reading \(file.name)", total: file.bytes.count)
+        let progress = Progress("reading \(file.name)", total: file.bytes.count)
         try eachRow { row throws(Failure) in
             samples.append(try number(in: row, column: column))
             if samples.count.isMultiple(of: 1 << 16) { progress.update(row.end) }

@@ -6,7 +6,7 @@ protocol SampleSeries: Sendable {
     var count: Int { get }
 
     func value(at index: Int) -> Double
-    func outliers(by detector: OutlierDetector) throws(OutlierError) -> SharedBuffer<Int>
+    func outliers(by detector: OutlierDetector, progress: Progress) throws -> SharedBuffer<Int>
     func moments(by detector: OutlierDetector) throws(OutlierError) -> Moments
 
     /// The samples' memory, to be shown to Python.
@@ -16,8 +16,8 @@ protocol SampleSeries: Sendable {
 extension StridedView: SampleSeries where Element: SampleElement {
     func value(at index: Int) -> Double { self[index].doubleValue }
 
-    func outliers(by detector: OutlierDetector) throws(OutlierError) -> SharedBuffer<Int> {
-        try detector.detect(self)
+    func outliers(by detector: OutlierDetector, progress: Progress) throws -> SharedBuffer<Int> {
+        progress.isShown ? try detector.detect(self) { progress.update($0, of: $1) } : try detector.detect(self)
     }
 
     func moments(by detector: OutlierDetector) throws(OutlierError) -> Moments {
