@@ -14,8 +14,10 @@ struct DemoCommand: ParsableCommand {
 
     func run() throws {
         do {
-            let detector = try python.detector(engine)
-            try StandardOutput.write("\(try detector.detect(makeTestData()))\n")
+            let outliers = try Interrupt.python(isUsed: engine.usesPython) {
+                try python.detector(engine).detect(makeTestData())
+            }
+            try StandardOutput.write("\(outliers)\n")
         } catch let error as OutlierError {
             throw Failure(error, input: "the test data") { "sample \($0)" }
         }

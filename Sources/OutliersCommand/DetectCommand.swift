@@ -65,9 +65,11 @@ struct DetectCommand: ParsableCommand {
         let samples = try format.load(input, column: column)
         do {
             let options = try DetectionOptions(threshold: threshold, nonFinite: nan)
-            let detector = try python.detector(engine, options: options)
-            let progress = Progress("searching \(input.name)", total: 2 * samples.series.count)
-            let outliers = try samples.series.outliers(by: detector, progress: progress)
+            let (detector, outliers) = try Interrupt.python(isUsed: engine.usesPython) {
+                let detector = try python.detector(engine, options: options)
+                let progress = Progress("searching \(input.name)", total: 2 * samples.series.count)
+                return (detector, try samples.series.outliers(by: detector, progress: progress))
+            }
             try report(outliers, of: samples.series, by: detector)
         } catch let error as OutlierError {
             log.debug("\(error)", metadata: error.traceback.map { ["traceback": "\($0)"] })
@@ -85,15 +87,20 @@ struct DetectCommand: ParsableCommand {
         if indices && plot == nil {
             text = DetectionReport.list(outliers) + "\n"
         } else {
-            let moments = try series.moments(by: detector)
+            let moments = try Interrupt.python(isUsed: engine.usesPython) { () throws(OutlierError) in
+                try series.moments(by: detector)
+            }
             let report = DetectionReport(
                 series: series, indices: outliers, moments: moments, threshold: threshold, engine: engine)
             text = json ? report.json + "\n" : indices ? DetectionReport.list(outliers) + "\n" : report.table
             if let picture {
-                try Plot(report, python: python.configuration).draw(to: picture)
+                try Interrupt.python { () throws(Failure) in
+                    try Plot(report, python: python.configuration).draw(to: picture)
+                }
             }
         }
         if let list { try NumpyWriter.write(outliers, to: list) }
+        Interrupt.check()
         for file in [picture, list] { try file?.commit() }
         try StandardOutput.write(text)
     }

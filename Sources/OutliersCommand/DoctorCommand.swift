@@ -10,7 +10,7 @@ struct DoctorCommand: ParsableCommand {
 
     func run() throws {
         var report = Report()
-        let isUsable = report.examine(python.configuration)
+        let isUsable = Interrupt.python { report.examine(python.configuration) }
         try StandardOutput.write(report.text)
         if !isUsable { throw Failure(.unavailable, "Python cannot be used; see 'wrong' above") }
     }

@@ -19,6 +19,7 @@ struct OutliersCommand: ParsableCommand {
 
     /// Every failure ends here, as one line and an exit code.
     static func main() {
+        Interrupt.start()
         startLogging()
         do {
             var command = try parseAsRoot()
@@ -42,6 +43,7 @@ struct OutliersCommand: ParsableCommand {
     }
 
     private static func fail(_ failure: Failure) -> Never {
+        Interrupt.check()
         StandardError.write("outliers: \(failure.message)\n")
         Glibc.exit(failure.code.rawValue)
     }

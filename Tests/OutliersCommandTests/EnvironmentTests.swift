@@ -9,20 +9,6 @@ import Testing
         scratch = try Scratch()
     }
 
-    /// A virtual environment without any package but those of the shared one that are named.
-    private func environment(_ packages: String..., name: String = "env") async throws -> String {
-        try await python(
-            """
-            import glob, os, subprocess, sys, sysconfig
-            subprocess.run([sys.executable, '-m', 'venv', '--without-pip', sys.argv[1]], check=True)
-            site = sysconfig.get_path('purelib', vars={'base': sys.argv[1]})
-            for package in sys.argv[2].split():
-                for path in glob.glob(sysconfig.get_path('purelib') + '/' + package + '*'):
-                    os.symlink(path, os.path.join(site, os.path.basename(path)))
-            """, scratch[name], packages.joined(separator: " "))
-        return scratch[name]
-    }
-
     /// A copy of the program in a directory of its own, without pyoutliers; its path.
     private func copyOfProgram() throws -> String {
         let path = try scratch.directory("copy") + "/outliers"
@@ -45,7 +31,7 @@ import Testing
     // MARK: Which environment
 
     @Test func `VIRTUAL_ENV is used`() async throws {
-        let path = try await environment("numpy")
+        let path = try await scratch.environment("numpy")
         #expect(try await outliers("demo", changes: ["VIRTUAL_ENV": path]).succeeds() == "[7, 113, 835]\n")
         let findings = try await outliers("doctor", changes: ["VIRTUAL_ENV": path]).output
         #expect(findings.contains("environment   \(path) (VIRTUAL_ENV)\n"))
@@ -53,14 +39,14 @@ import Testing
     }
 
     @Test func `--python-env beats VIRTUAL_ENV`() async throws {
-        let path = try await environment("numpy")
+        let path = try await scratch.environment("numpy")
         let findings = try await outliers("doctor", "--python-env", path, changes: ["VIRTUAL_ENV": "/nowhere"])
         #expect(findings.succeeds().contains("environment   \(path) (chosen)\n"))
         #expect(try await outliers("demo", "--python-env", path, changes: ["VIRTUAL_ENV": "/nowhere"]).succeeds() != "")
     }
 
     @Test func `--python-env may be relative and end in a slash`() async throws {
-        _ = try await environment("numpy", name: "my env")
+        _ = try await scratch.environment("numpy", name: "my env")
         for name in ["my env", "./my env/", "../\(scratch.path.split(separator: "/").last ?? "")/my env"] {
             #expect(try await outliers("demo", "--python-env", name, in: scratch.path).succeeds() == "[7, 113, 835]\n")
         }
@@ -71,7 +57,7 @@ import Testing
     }
 
     @Test func `the nearest environment upwards from the working directory is used`() async throws {
-        _ = try await environment("numpy", name: ".venv")
+        _ = try await scratch.environment("numpy", name: ".venv")
         let directory = try scratch.directory("a/b/c")
         let findings = try await outliers("doctor", changes: ["VIRTUAL_ENV": nil], in: directory)
         #expect(findings.succeeds().contains("environment   \(scratch[".venv"]) (found upwards from"))
@@ -133,7 +119,7 @@ import Testing
 
     @Test(arguments: ["3.8.18", "3.99.0", "2.7.18", "4.0.0"])
     func `an environment of another version is named with the one that is needed`(version: String) async throws {
-        let path = try await environment()
+        let path = try await scratch.environment()
         try await python(
             """
             import re, sys
@@ -162,13 +148,13 @@ import Testing
     }
 
     @Test func `an environment whose python is gone is named`() async throws {
-        let path = try await environment()
+        let path = try await scratch.environment()
         try FileManager.default.removeItem(atPath: path + "/bin/python")
         try await outliers("demo", "--python-env", path).fails(69, path, "bin/python")
     }
 
     @Test func `an environment without numpy says that numpy is missing`() async throws {
-        let path = try await environment()
+        let path = try await scratch.environment()
         for arguments in usingPython {
             try await outliers(arguments + ["--python-env", path]).fails(69, "numpy", "doctor")
         }
@@ -183,14 +169,7 @@ import Testing
         "import nothing_of_this_name", "this is no Python", "raise SystemExit(3)", "raise KeyboardInterrupt",
     ])
     func `a numpy that cannot be imported is unusable`(source: String) async throws {
-        let path = try await environment()
-        try await python(
-            """
-            import os, sys, sysconfig
-            site = sysconfig.get_path('purelib', vars={'base': sys.argv[1]}) + '/numpy'
-            os.mkdir(site)
-            open(site + '/__init__.py', 'w').write(sys.argv[2])
-            """, path, source)
+        let path = try await scratch.environment(modules: ["numpy/__init__.py": source])
         try await outliers("demo", "--python-env", path).fails(69)
         let doctor = try await outliers("doctor", "--python-env", path)
         doctor.failsWithFindings(69)
@@ -198,7 +177,7 @@ import Testing
     }
 
     @Test func `a plot without matplotlib says how to get it`() async throws {
-        let path = try await environment("numpy")
+        let path = try await scratch.environment("numpy")
         for engine in engines {
             try await outliers(
                 "detect", nile, "--column", "2", "--engine", engine, "--plot", scratch["p.png"], "--python-env", path

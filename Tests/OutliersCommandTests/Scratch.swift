@@ -43,6 +43,27 @@ final class Scratch: Sendable {
         return self[name]
     }
 
+    /// A virtual environment without any package but those of the shared one that are named, and modules of its own.
+    func environment(
+        _ packages: String..., modules: [String: String] = [:], name: String = "env"
+    ) async throws -> String {
+        let site = try await python(
+            """
+            import glob, os, subprocess, sys, sysconfig
+            subprocess.run([sys.executable, '-m', 'venv', '--without-pip', sys.argv[1]], check=True)
+            site = sysconfig.get_path('purelib', vars={'base': sys.argv[1]})
+            for package in sys.argv[2].split():
+                for path in glob.glob(sysconfig.get_path('purelib') + '/' + package + '*'):
+                    os.symlink(path, os.path.join(site, os.path.basename(path)))
+            print(os.path.relpath(site, sys.argv[3]), end='')
+            """, self[name], packages.joined(separator: " "), path)
+        for (module, source) in modules {
+            _ = try directory("\(site)/\(module.prefix { $0 != "/" })")
+            _ = try file("\(site)/\(module)", source)
+        }
+        return self[name]
+    }
+
     func contents(_ name: String) throws -> [UInt8] {
         [UInt8](try Data(contentsOf: URL(fileURLWithPath: self[name])))
     }

@@ -1,0 +1,97 @@
+import Glibc
+import PythonBridge
+import Synchronization
+
+/// Ctrl-C, and whatever else asks the program to end: SIGINT, SIGTERM and SIGHUP.
+///
+/// They are blocked in every thread, and one thread waits for them. When one comes, the Python code that runs is cancelled, and half a
+/// second is for it and for Python's exit handlers; then, and at once where no Python code runs, the process ends by the signal itself.
+/// A second signal ends that half second.
+enum Interrupt {
+    /// The first signal that has come; 0 before.
+    private static let received = Atomic<Int32>(0)
+    private static let isInPython = Atomic<Bool>(false)
+    private static let cancellation = PythonCancellation()
+
+    /// Begins to wait. There must be no other thread yet, since those inherit what is blocked.
+    ///
+    /// Signals that are ignored when the program starts, by nohup(1) or a shell's `&`, stay ignored.
+    static func start() {
+        let signals = [SIGINT, SIGTERM, SIGHUP].filter { !isIgnored($0) }
+        var set = signalSet(signals)
+        guard !signals.isEmpty, unsafe pthread_sigmask(SIG_BLOCK, &set, nil) == 0 else { return }
+        // Behind Python's exit handlers, which are registered when it starts.
+        atexit { Interrupt.endIfReceived() }
+        var thread = pthread_t()
+        let status = unsafe pthread_create(
+            &thread, nil,
+            { _ in
+                Interrupt.wait()
+                return nil
+            }, nil)
+        if status != 0 { unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil) }
+    }
+
+    /// Runs a closure that runs Python code: only there is it worth waiting for what the code does when it is cancelled.
+    ///
+    /// - Parameter isUsed: Whether it does so indeed.
+    static func python<R, E>(isUsed: Bool = true, _ body: () throws(E) -> R) throws(E) -> R {
+        guard isUsed else { return try body() }
+        isInPython.store(true, ordering: .sequentiallyConsistent)
+        defer { isInPython.store(false, ordering: .sequentiallyConsistent) }
+        return try cancellation.run(body)
+    }
+
+    /// Goes no further when a signal has come. To be called before anything that lasts is done, such as printing the result.
+    static func check() {
+        if received.load(ordering: .sequentiallyConsistent) != 0 { exit(EXIT_FAILURE) }
+    }
+
+    // MARK: - On the thread that waits
+
+    private static func wait() {
+        var set = signalSet([SIGINT, SIGTERM, SIGHUP])
+        var signal: Int32 = 0
+        while unsafe sigwait(&set, &signal) != 0 {}
+        received.store(signal, ordering: .sequentiallyConsistent)
+        if isInPython.load(ordering: .sequentiallyConsistent) {
+            cancellation.cancel()
+            var limit = timespec(tv_sec: 0, tv_nsec: 500_000_000)
+            _ = unsafe sigtimedwait(&set, nil, &limit)
+        }
+        end(by: signal)
+    }
+
+    private static func endIfReceived() {
+        let signal = received.load(ordering: .sequentiallyConsistent)
+        if signal != 0 { end(by: signal) }
+    }
+
+    /// Whichever thread comes first ends the process; the other one gets no further than the files.
+    private static func end(by signal: Int32) -> Never {
+        OutputFile.removeAll {
+            // From here on a further signal ends the process whatever it waits for.
+            Glibc.signal(signal, SIG_DFL)
+            var set = signalSet([signal])
+            unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
+            TerminalLine.end(with: "outliers: interrupted\n")
+            raise(signal)
+            _exit(128 + signal)
+        }
+    }
+
+    // MARK: - Signals
+
+    private static func isIgnored(_ signal: Int32) -> Bool {
+        var action = sigaction()
+        unsafe sigaction(signal, nil, &action)
+        return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1  // SIG_IGN
+    }
+
+    private static func signalSet(_ signals: [Int32]) -> sigset_t {
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
+        for signal in signals { unsafe sigaddset(&set, signal) }
+        return set
+    }
+}
