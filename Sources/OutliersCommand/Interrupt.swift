@@ -70,11 +70,10 @@ enum Interrupt {
     /// Whichever thread comes first ends the process; the other one gets no further than the files.
     private static func end(by signal: Int32) -> Never {
         OutputFile.removeAll {
-            // From here on a further signal ends the process whatever it waits for.
+            TerminalLine.end(with: "outliers: interrupted\n")
             Glibc.signal(signal, SIG_DFL)
             var set = signalSet([signal])
             unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
-            TerminalLine.end(with: "outliers: interrupted\n")
             raise(signal)
             _exit(128 + signal)
         }

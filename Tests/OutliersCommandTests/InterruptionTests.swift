@@ -33,6 +33,13 @@ import Testing
         try await run.run().wasInterrupted(by: signal)
     }
 
+    @Test func `signals in a row end it with the same words`() async throws {
+        var run = Terminal("detect", "--format", "csv")
+        (run.input, run.times) = ("1\n", 500_000)
+        run.signals = [String](repeating: "SIGTERM", count: 50)
+        try await run.run().wasInterrupted(by: SIGTERM)
+    }
+
     @Test func `a signal ends the reading of text`() async throws {
         let path = try scratch.file("x.csv", String(repeating: "1.25,2.5,3.75,5\n", count: 4_000_000))
         var run = Terminal("detect", path, "--column", "2", "--output", scratch["o.npy"])
