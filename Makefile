@@ -105,7 +105,7 @@ test-python: $(VENV)/ready-to-test
 	$(RUN) $(VENV)/bin/python -m pytest -q pyoutliers
 
 # The programs that the tests start are instrumented too. Left to `make test` are the file of ten million rows, and the README's
-# program, which is built without a sanitizer; and under ThreadSanitizer the program, which has one thread, and what loads polars, whose
+# program, which is built without a sanitizer; and under ThreadSanitizer the program but for its signals, and what loads polars, whose
 # allocator starts a thread that ThreadSanitizer does not know and crashes on.
 SANITIZED_TEST = swift test $(1) --disable-xctest --skip 'ten million' --skip ReadmeTests
 

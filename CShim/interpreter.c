@@ -66,6 +66,9 @@ static PyObject *python_forked(PyObject *self, PyObject *unused) {
         atomic_store_explicit(&running, forked_from, memory_order_release);
         threads_admit(forked_from);
         forked_from = 0;
+        // Python's main thread is this one here.
+        starts_on_caller = true;
+        starter = pthread_self();
     }
     Py_RETURN_NONE;
 }
@@ -225,6 +228,7 @@ static bool stop(void) {
     atomic_store(&stopping, 0);
     if (!starts_on_caller) sigaction(SIGINT, &interrupt, NULL);
     this_thread.state = NULL;
+    this_thread.owns_state = false;
     return flushed;
 }
 
@@ -307,7 +311,7 @@ void interpreter_forked(void) {
     forked_from = cshim_running();
     threads_admit(0);
     atomic_store_explicit(&running, 0, memory_order_release);
-    // The thread that started Python is not in this process; whoever stops it here does so on another.
+    // The thread that started Python is not in this process; another start makes another one.
     main_thread.exists = main_thread.is_asked = false;
     pthread_mutex_init(&main_thread.mutex, NULL);
     pthread_cond_init(&main_thread.changed, NULL);

@@ -18,7 +18,7 @@ enum ExitThread {
         steps.wait(limit)
     }
 
-    /// What the two threads tell each other. It is never freed: the process ends.
+    /// What the two threads tell each other.
     @safe
     private final class Steps: @unchecked Sendable {
         private let body: @Sendable () -> Void
@@ -29,6 +29,13 @@ enum ExitThread {
             self.body = body
             unsafe sem_init(hasAttached, 0, 0)
             unsafe sem_init(hasEnded, 0, 0)
+        }
+
+        deinit {
+            unsafe sem_destroy(hasAttached)
+            unsafe sem_destroy(hasEnded)
+            unsafe hasAttached.deallocate()
+            unsafe hasEnded.deallocate()
         }
 
         func take() {
