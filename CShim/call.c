@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 // MARK: - Names
@@ -55,12 +56,16 @@ static inline frame_head *head_of(cshim_object **frame) { return (frame_head *)f
 
 cshim_object **cshim_frame_begin(uint32_t interpreter, ptrdiff_t capacity) {
     cshim_attachment attachment = attach_to(interpreter);
-    if (attachment == CSHIM_NOT_RUNNING) return NULL;
+    if (attachment == CSHIM_NOT_RUNNING) {
+        errno = ESRCH;
+        return NULL;
+    }
     ptrdiff_t size = 2 * capacity + 2; // the head, the callee's slot, arguments and exporters
     bool fits = size <= stack_capacity - stack.used;
     cshim_object **cells = fits ? stack.cells + stack.used : PyMem_RawMalloc((size_t)size * sizeof *cells);
     if (cells == NULL) {
         detach(attachment);
+        errno = ENOMEM;
         return NULL;
     }
     if (fits) stack.used += size;

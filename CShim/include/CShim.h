@@ -240,7 +240,8 @@ const char *cshim_type_name(cshim_object *object);
 
 /// Begins a call of an object of the interpreter with the given number: attaches this thread and takes room on its own
 /// stack of references (from malloc when that is full). Returns where the room is, not initialized: a cell for the
-/// callee's own use, `capacity` arguments, and as many exporters of those that are lent; or null, with nothing done.
+/// callee's own use, `capacity` arguments, and as many exporters of those that are lent; or null, with nothing done, and errno
+/// set: ESRCH when this thread is not admitted, ENOMEM.
 cshim_object *_Nullable *_Nullable cshim_frame_begin(uint32_t interpreter, ptrdiff_t capacity);
 
 /// Gives up the first `count` arguments, and ends what was lent. Returns whether a view escaped: its exporter is left

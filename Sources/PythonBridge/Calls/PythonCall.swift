@@ -1,4 +1,5 @@
 internal import CShim
+internal import Glibc
 
 /// One call while it is put together: this thread's attachment, the arguments so far, and what is lent.
 ///
@@ -57,7 +58,7 @@ public struct PythonCall: ~Copyable {
         _ interpreter: UInt32, _ capacity: Int
     ) throws(PythonError) -> UnsafeMutablePointer<OpaquePointer?> {
         guard let frame = unsafe cshim_frame_begin(interpreter, capacity) else {
-            throw cshim_running() == interpreter ? .outOfMemory(byteCount: 16 * capacity) : .notRunning
+            throw errno == ENOMEM ? .outOfMemory(byteCount: 16 * capacity) : .notRunning
         }
         PendingReleases.drain()
         return unsafe frame
