@@ -16,9 +16,11 @@ static const char capsule_name[] = "PythonBridge.function";
 static PyObject *call_host(PyObject *capsule, PyObject *const *arguments, Py_ssize_t count) {
     host_function *function = PyCapsule_GetPointer(capsule, capsule_name);
     if (function == NULL) return NULL;
+    bool is_admitted = callback_begins();
     bool ran = set_runs_python(&this_thread, false);
     PyObject *result = py(function->callback(function->context, (cshim_object *const *)arguments, count));
     set_runs_python(&this_thread, ran);
+    callback_ends(is_admitted);
     return result;
 }
 
@@ -104,10 +106,16 @@ PyObject *host_error_holder(PyObject *exception, void **error) {
 
 void cshim_raise_interruption(cshim_interruption interruption) { raise_interruption(interruption); }
 
-void *cshim_let_go(void) { return PyEval_SaveThread(); }
+void *cshim_let_go(void) {
+    this_thread.let_go_of = current_interpreter();
+    return PyEval_SaveThread();
+}
 
 void cshim_take_back(void *state) {
-    // CPython before 3.14 would end the thread here, and Swift's frames with it.
-    while (python_has_gone()) pause();
+    // CPython before 3.14 would end the thread here, and Swift's frames with it; after a restart the state is gone.
+    while (python_has_gone() || current_interpreter() != this_thread.let_go_of) {
+        atomic_store_explicit(&this_thread.depth, 0, memory_order_release); // the next stop does not wait for this one
+        pause();
+    }
     PyEval_RestoreThread(state);
 }

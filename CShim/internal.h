@@ -157,6 +157,7 @@ struct cshim_thread {
     /// What is raised in all Python code on this thread until it is taken back.
     _Atomic(cshim_interruption) interruption;
     unsigned long identity;
+    uint32_t let_go_of; ///< the interpreter that a function of the host will come back to
     bool is_listed;
     struct cshim_thread *previous, *next;
 };
@@ -197,7 +198,8 @@ static inline cshim_attachment attach(void) {
     atomic_store_explicit(&thread->depth, depth + 1, memory_order_relaxed);
     if (depth > 0) {
         bool is_current = thread->state != NULL && PyThreadState_GetUnchecked() == thread->state;
-        return is_current ? CSHIM_ALREADY_ATTACHED : attach_within();
+        bool runs = atomic_load_explicit(&running, memory_order_acquire) != 0;
+        return is_current && runs ? CSHIM_ALREADY_ATTACHED : attach_within();
     }
     announce();
     unsigned interpreter = atomic_load_explicit(&admitting, memory_order_acquire);
@@ -230,6 +232,13 @@ void threads_admit(uint32_t interpreter);
 
 /// Has this thread, which is attached, keep a state that is not the thread's to free.
 void thread_keeps(PyThreadState *state, uint32_t interpreter);
+
+/// A function of the host begins on this thread, and a stop waits for it. Returns false when Python is about to end,
+/// too late to wait for anybody: what the function calls is refused.
+bool callback_begins(void);
+
+/// It has ended.
+void callback_ends(bool was_admitted);
 
 /// An attachment of a thread that Python knows to be attached, whether or not threads are admitted.
 cshim_attachment attach_again(void);

@@ -6,11 +6,12 @@
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <unwind.h>
 
 atomic_uint admitting;
 
-/// The same for threads that call nothing, but interrupt others or free their own state: they come in while a stop
-/// waits.
+/// The same for threads that call nothing but interrupt others or free their own state, and for callbacks on Python's own
+/// threads: they come in while a stop waits.
 static atomic_uint admitting_late;
 
 _Thread_local cshim_thread this_thread;
@@ -89,13 +90,28 @@ static void delist(cshim_thread *thread) {
     pthread_mutex_unlock(&mutex);
 }
 
+static _Unwind_Reason_Code find_exit(struct _Unwind_Context *context, void *is_found) {
+    void *function = _Unwind_FindEnclosingFunction((char *)_Unwind_GetIP(context) - 1);
+    if (function != (void *)exit) return _URC_NO_REASON;
+    *(bool *)is_found = true;
+    return _URC_END_OF_STACK;
+}
+
+/// Whether it is the process that ends: exit(3) begins with what is due at the end of the thread that calls it.
+static bool process_ends(void) {
+    bool is_found = false;
+    _Unwind_Backtrace(find_exit, &is_found);
+    return is_found;
+}
+
 /// At the end of an OS thread: frees the state that was made for it, unless its interpreter did so first.
 static void end_thread(void *unused) {
     (void)unused;
     cshim_thread *thread = &this_thread;
-    // Within a call this is exit(), and the state is in use.
+    // Nothing is freed by exit(), since the GIL may be kept by code in C; nor within a call, where the state is in use.
     bool is_outside = atomic_load_explicit(&thread->depth, memory_order_relaxed) == 0;
-    if (is_outside && thread->owns_state && thread->interpreter == cshim_running()) {
+    bool is_current = thread->owns_state && thread->interpreter == cshim_running();
+    if (is_outside && is_current && !process_ends()) {
         cshim_attachment attachment = cshim_attach_late();
         if (attachment == CSHIM_RESTORED) {
             // The count that first_attach took: the state is cleared and deleted.
@@ -168,6 +184,10 @@ cshim_attachment attach_again(void) {
 }
 
 cshim_attachment attach_within(void) {
+    if (cshim_running() == 0) { // it ended, or this is the child of a fork, in the middle of a call
+        atomic_fetch_sub_explicit(&this_thread.depth, 1, memory_order_release);
+        return CSHIM_NOT_RUNNING;
+    }
     if (PyGILState_Check()) return CSHIM_ALREADY_ATTACHED;
     // Called back by code that let go of the GIL. PyGILState_Ensure takes the same state again.
     PyGILState_Ensure();
@@ -175,6 +195,20 @@ cshim_attachment attach_within(void) {
 }
 
 cshim_attachment cshim_attach(void) { return attach(); }
+
+bool callback_begins(void) {
+    cshim_thread *thread = &this_thread;
+    if (atomic_fetch_add(&thread->depth, 1) > 0) return true;
+    // A thread of Python's own, for which a stop has to wait from here on, unless it is too late.
+    if (!thread->is_listed) enlist(thread);
+    bool is_admitted = atomic_load(&admitting_late) != 0;
+    if (!is_admitted) leave_refused(thread);
+    return is_admitted;
+}
+
+void callback_ends(bool was_admitted) {
+    if (was_admitted) detach(CSHIM_ALREADY_ATTACHED);
+}
 
 cshim_attachment cshim_attach_late(void) {
     cshim_thread *thread = &this_thread;
