@@ -12,13 +12,14 @@ let package = Package(
         .systemLibrary(name: "CPythonAPI", path: "CPythonAPI", pkgConfig: "python3-embed"),
         .target(name: "CallPathInC", dependencies: ["CPythonAPI"], path: "CallPathInC"),
         .executableTarget(
-            name: "CallPath",
+            name: "Speed",
             dependencies: [
                 "CallPathInC",
                 .product(name: "PythonBridge", package: "python-bridge"),
+                .product(name: "Outliers", package: "python-bridge"),
                 .product(name: "Benchmark", package: "benchmark"),
             ],
-            path: "CallPath",
+            path: "Speed",
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
         ),
     ],

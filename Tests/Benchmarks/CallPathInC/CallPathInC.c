@@ -46,15 +46,19 @@ static void dealloc(PyObject *object) {
     Py_DECREF(type);
 }
 
-void c_prepare(const char *name) {
+void c_look_up(const char *name) {
     PyGILState_STATE gil = PyGILState_Ensure();
     PyType_Slot slots[] = {
         {Py_bf_getbuffer, get_buffer}, {Py_bf_releasebuffer, release_buffer}, {Py_tp_dealloc, dealloc}, {0, NULL}};
     PyType_Spec spec = {.name = "baseline.Memory", .basicsize = sizeof(exporter), .flags = Py_TPFLAGS_DEFAULT, .slots = slots};
     exporter_type = (PyTypeObject *)PyType_FromSpec(&spec);
     function = PyObject_GetAttrString(PyImport_AddModule("__main__"), name);
-    state = PyThreadState_Get();
     PyGILState_Release(gil);
+}
+
+void c_use_this_thread(void) {
+    PyGILState_Ensure(); // never released, so that the state stays
+    state = PyEval_SaveThread();
 }
 
 static PyObject *new_view(void *base, Py_ssize_t count, const char *format, int read_only) {
@@ -153,7 +157,7 @@ int64_t c_call_numbers_attached(intptr_t times) {
     return sum;
 }
 
-int64_t c_first_call(void) {
+int64_t c_call_ensured(void) {
     PyGILState_STATE gil = PyGILState_Ensure();
     int64_t value = call_numbers();
     PyGILState_Release(gil);

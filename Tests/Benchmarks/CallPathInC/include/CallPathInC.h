@@ -5,8 +5,11 @@
 
 // What a program in plain C would write, to measure the bridge against. There is no check for errors and escapes.
 
-/// Looks the function up in __main__; it takes two arguments. The calls are this thread's.
-void c_prepare(const char *_Nonnull name);
+/// Looks the function up in __main__; it takes two arguments.
+void c_look_up(const char *_Nonnull name);
+
+/// Keeps this thread's state for the calls that follow, which are this thread's.
+void c_use_this_thread(void);
 
 /// Calls it `times` times with views of two buffers, made and given up for each call, the GIL taken for each.
 int64_t c_call_lending(
@@ -28,7 +31,8 @@ int64_t c_call_prepared_attached(
 int64_t c_call_numbers(intptr_t times);
 int64_t c_call_numbers_attached(intptr_t times);
 
-/// Calls it with two integers on a thread that has not called before.
-int64_t c_first_call(void);
+/// Calls it with two integers between PyGILState_Ensure and PyGILState_Release, which make and free the state of a thread that
+/// has none.
+int64_t c_call_ensured(void);
 
 #endif
