@@ -21,16 +21,24 @@ public struct PythonCall: ~Copyable {
     @usableFromInline var escapedPositions = 0
     /// Whether a view that was lent is still there after the call.
     @usableFromInline var hasEscapes = false
-    /// What went wrong with the arguments, if anything. Owned; not a reference that Swift counts, for each call would pay for that.
+    /// What went wrong, if anything. Owned; not a reference that Swift counts, for each call would pay for that.
     @usableFromInline var troubleReference: Unmanaged<Trouble>?
 
     @usableFromInline
     final class Trouble {
-        /// Why an argument could not be passed.
+        /// Why an argument could not be passed, or the call gave no result.
         var failure: PythonError?
         var escapedViews: [PythonEscape.View] = []
 
         init() {}
+
+        /// What the call throws.
+        var error: PythonError? {
+            guard !escapedViews.isEmpty else { return failure }
+            var exception: PythonException?
+            if case .exception(let raised) = failure { exception = raised }
+            return .escape(PythonEscape(views: escapedViews, exception: exception))
+        }
     }
 
     /// What went wrong; made when it is asked for.
@@ -80,7 +88,7 @@ public struct PythonCall: ~Copyable {
     @inlinable var arguments: UnsafeMutablePointer<OpaquePointer?> { unsafe frame + 1 }
     @inlinable var exporters: UnsafeMutablePointer<OpaquePointer?> { unsafe frame + 1 + capacity }
 
-    /// Notes why an argument could not be passed; the first reason counts.
+    /// Notes why an argument could not be passed, or the call gave no result; the first reason counts.
     @usableFromInline
     mutating func fail(_ error: PythonError) {
         if trouble.failure == nil { trouble.failure = error }
@@ -171,29 +179,38 @@ public struct PythonCall: ~Copyable {
 
     // MARK: - The call
 
-    /// Calls, reads the result, and ends what was lent.
-    @inlinable
-    mutating func run<R: PythonResult>(returning type: R.Type) -> Result<R, PythonError> {
-        let result: Result<R, PythonError>
-        do throws(PythonError) {
-            result = .success(try R.read(try invoke()))
-        } catch {
-            result = .failure(error)
+    /// Calls, reads the result, and ends what was lent. Nil when something went wrong, which ``finish(_:)`` throws.
+    @inlinable @inline(__always)
+    mutating func run<R: PythonResult>(returning type: R.Type) -> R? {
+        var result: R?
+        if unsafe troubleReference == nil {
+            do throws(PythonError) {
+                let value = unsafe try PythonValue(
+                    created: Self.invoke(callable, arguments, count - keywordCount, keywordNames))
+                result = try R.read(value)
+            } catch {
+                fail(error)
+            }
         }
-        hasEscapes = releaseArguments()
+        hasEscapes = unsafe Self.releaseArguments(frame, capacity, count)
         return result
     }
 
+    // What is not inlined takes what it needs, for Swift would copy the call to pass it.
+
     @usableFromInline
-    borrowing func invoke() throws(PythonError) -> PythonValue {
-        if let failure = unsafe troubleReference?.takeUnretainedValue().failure { throw failure }
-        return unsafe try PythonValue(
-            created: cshim_call(callable, frame + 1, count - keywordCount, keywordNames))
+    static func invoke(
+        _ callable: OpaquePointer, _ arguments: UnsafeMutablePointer<OpaquePointer?>, _ count: Int,
+        _ keywordNames: OpaquePointer?
+    ) -> OpaquePointer? {
+        unsafe cshim_call(callable, arguments, count, keywordNames)
     }
 
     /// Gives the arguments up and ends what was lent. Returns whether Python kept a view; its exporter stays in its cell.
     @usableFromInline
-    borrowing func releaseArguments() -> Bool { unsafe cshim_frame_release(frame, capacity, count) }
+    static func releaseArguments(_ frame: UnsafeMutablePointer<OpaquePointer?>, _ capacity: Int, _ count: Int) -> Bool {
+        unsafe cshim_frame_release(frame, capacity, count)
+    }
 
     /// Keeps alive what Python kept of `argument`, the one at `position`.
     @inlinable
@@ -223,27 +240,18 @@ public struct PythonCall: ~Copyable {
     }
 
     /// The result, unless Python raised or kept what it was lent.
-    @inlinable
-    consuming func finish<R>(_ result: Result<R, PythonError>) throws(PythonError) -> R {
-        if hasEscapes { try throwEscape(result.failure) }
-        return try result.get()
+    @inlinable @inline(__always)
+    consuming func finish<R>(_ result: consuming R?) throws(PythonError) -> R {
+        guard unsafe troubleReference == nil, let result else { throw unsafe Self.error(in: troubleReference) }
+        return result
     }
 
     @usableFromInline
-    func throwEscape(_ failure: PythonError?) throws(PythonError) {
-        guard let trouble = unsafe troubleReference?.takeUnretainedValue(), !trouble.escapedViews.isEmpty else {
-            return
+    static func error(in trouble: Unmanaged<Trouble>?) -> PythonError {
+        guard let error = unsafe trouble?.takeUnretainedValue().error else {
+            preconditionFailure("a call without a result has failed")
         }
-        var exception: PythonException?
-        if case .exception(let raised) = failure { exception = raised }
-        throw .escape(PythonEscape(views: trouble.escapedViews, exception: exception))
-    }
-}
-
-extension Result {
-    @usableFromInline var failure: Failure? {
-        if case .failure(let error) = self { return error }
-        return nil
+        return error
     }
 }
 

@@ -136,6 +136,7 @@ extension PythonException {
 
 extension PythonError {
     /// The raised exception as an error.
+    @usableFromInline
     static func raised() -> PythonError {
         let exception = PythonException.take()
         switch exception.type {

@@ -15,6 +15,7 @@ public struct PythonValue: ~Copyable {
     }
 
     /// Takes over a new reference, or throws the exception that prevented it.
+    @inlinable
     init(created handle: OpaquePointer?) throws(PythonError) {
         guard let handle = unsafe handle else { throw .raised() }
         unsafe self.handle = unsafe handle
