@@ -42,7 +42,7 @@ help:
 	  'asan    the tests under AddressSanitizer, which finds leaks too' \
 	  'tsan    the tests under ThreadSanitizer' \
 	  'matrix  the tests against every CPython from 3.9 to 3.13 that is found' \
-	  'bench   the call path beside plain C' \
+	  'bench   calls and latencies beside plain C, and detections on two threads' \
 	  'fuzz    ten million array layouts, and files for the .npy reader, beside numpy (SECONDS=60 for less)' \
 	  'docs    the documentation, without a warning' \
 	  'clean   remove what was built'

@@ -54,7 +54,9 @@ func configuration(_ metrics: [BenchmarkMetric], duration: Duration) -> Benchmar
 }
 
 /// Measures the ways in rounds, in each of them every way once, and by each round the ratio of each way to the first.
-func compare(_ name: String, times: Int = 1000, in unit: Unit = .nanoseconds, duration: Duration = .seconds(5), _ ways: [Way]) {
+func compare(
+    _ name: String, times: Int = 1000, in unit: Unit = .nanoseconds, duration: Duration = .seconds(5), _ ways: [Way]
+) {
     let metrics = ways.map { $0.time(unit) } + ways.dropFirst().map { $0.ratio(to: ways[0]) }
     Benchmark(name, configuration: configuration(metrics, duration: duration)) { benchmark in
         c_use_this_thread()

@@ -24,7 +24,7 @@ func addCalls(of two: PythonFunction, in python: PythonInterpreter) throws {
     let share = Way("shared") { times in
         for _ in 0..<times { blackHole(try two(sharedSamples, sharedIndices) as Int) }
     }
-    let list = Way("list of 1000") { times in
+    let list = Way("list") { times in
         for _ in 0..<times { blackHole(try two(samples, 0) as Int) }
     }
     let integers = Way("bridge") { times in
@@ -43,12 +43,9 @@ func addCalls(of two: PythonFunction, in python: PythonInterpreter) throws {
         }
     }
 
-    compare(
-        "two buffers",
-        [
-            Way("C") { blackHole(c_call_lending(&samples, samples.count, &indicesInC, indicesInC.count, $0)) },
-            lendRaw, lendArrays, share, list,
-        ])
+    let lendInC = Way("C") { blackHole(c_call_lending(&samples, samples.count, &indicesInC, indicesInC.count, $0)) }
+    compare("two buffers", [lendInC, lendRaw, lendArrays, share])
+    compare("a list of 1000 numbers beside two buffers", times: 100, [lendInC, list])
     compare(
         "two buffers, attached",
         [
@@ -66,7 +63,9 @@ func addCalls(of two: PythonFunction, in python: PythonInterpreter) throws {
     compare(
         "prepared, attached",
         [
-            Way("C") { blackHole(c_call_prepared_attached(&samples, samples.count, &indicesInC, indicesInC.count, $0)) },
+            Way("C") {
+                blackHole(c_call_prepared_attached(&samples, samples.count, &indicesInC, indicesInC.count, $0))
+            },
             attached(callPrepared),
         ])
     compare(

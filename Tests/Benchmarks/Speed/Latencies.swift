@@ -11,6 +11,9 @@ func addLatencies(of two: PythonFunction, in python: PythonInterpreter) throws {
         """
         def spin():
             for _ in range(20_000_000): pass
+        def roots(samples, result):
+            import numpy
+            numpy.sqrt(samples, out=numpy.asarray(result))
         """)
     let ways = [
         Way("C, ensured") { _ in blackHole(c_call_ensured()) },
@@ -22,7 +25,8 @@ func addLatencies(of two: PythonFunction, in python: PythonInterpreter) throws {
     func add(_ load: String, _ makeWork: @escaping @Sendable () throws -> () throws -> Void) {
         let other = Repetition(makeWork)
         Benchmark(
-            "latency, \(load)", configuration: configuration(ways.map { $0.time(.nanoseconds) }, duration: .seconds(20)),
+            "latency, \(load)",
+            configuration: configuration(ways.map { $0.time(.nanoseconds) }, duration: .seconds(20)),
             closure: { benchmark in
                 c_use_this_thread()
                 for way in ways.shuffled() {
@@ -39,9 +43,10 @@ func addLatencies(of two: PythonFunction, in python: PythonInterpreter) throws {
         return { blackHole(try detector.detect(samples)) }
     }
     add("one long numpy call") {
-        let sqrt = try python.function("sqrt", in: "numpy")
         let samples = try SharedBuffer(contentsOf: tenMillionSamples())
-        return { try sqrt(samples, keywords: ["out": samples]) }
+        let result = try SharedBuffer<Double>(capacity: samples.count)
+        let roots = try python.function("roots", in: "__main__").prepared(samples, result)
+        return { try roots() }
     }
     add("Python code") {
         let spin = try python.function("spin", in: "__main__")

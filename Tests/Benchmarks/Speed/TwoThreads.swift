@@ -4,7 +4,9 @@ import PythonBridge
 
 /// Two detections on two threads, beside the same two one after the other.
 func addTwoThreads(in python: PythonInterpreter) throws {
-    let engines: [(String, any OutlierEngine)] = [("embedded", try EmbeddedEngine(python: python)), ("native", NativeEngine())]
+    let engines: [(String, any OutlierEngine)] = [
+        ("embedded", try EmbeddedEngine(python: python)), ("native", NativeEngine()),
+    ]
     for (name, engine) in engines {
         let detector = OutlierDetector(engine: engine)
         lazy var series = [tenMillionSamples(), tenMillionSamples()]
