@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from ._progress import Progress
 
 # A block has to be large enough to pay for some ten numpy calls and small enough for its scratch
-# to stay in the cache. Of 2 Ki to 64 Ki samples, 2 Ki and 4 Ki were slower by a factor of 1.8 and
-# 1.3, and all from 8 Ki up agree within 15 %. Above 10 000 elements OpenBLAS may spread np.dot
-# over threads of its own, which makes the sum depend on their number and gets in the way of a
-# caller that has threads already: hence the largest power of two below.
-BLOCK = 8192
+# to stay in the cache. On one thread 2 Ki and 4 Ki samples were slower by a factor of 1.8 and 1.3,
+# and all from 8 Ki up agree within 15 %. Two threads at once need more: numpy lets go of the GIL
+# for one operation on one block, and another thread takes some 6 microseconds to wake up and take
+# it. With 8 Ki two detections took longer at once than one after the other (1.4 times), from 32 Ki
+# up two thirds of that time.
+BLOCK = 65_536
 
 _FLOAT64 = np.dtype(np.float64)
 
@@ -181,7 +182,10 @@ def _block_moments(
         return 0, 0.0, 0.0
     mean = total / values.size
     np.subtract(values, mean, values)
-    return values.size, mean, float(np.dot(values, values))
+    # Not np.dot: OpenBLAS would spread it over threads of its own, which makes the sum depend on
+    # their number and gets in the way of a caller that has threads already.
+    np.multiply(values, values, values)
+    return values.size, mean, float(np.add.reduce(values))
 
 
 def _first_finite(samples: npt.NDArray[Any]) -> float:

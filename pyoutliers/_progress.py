@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 # Seldom enough to cost nothing beside the blocks, and often enough for a person.
-_BLOCKS_AT_A_TIME = 128
+_BLOCKS_AT_A_TIME = 16
 
 
 class Progress:

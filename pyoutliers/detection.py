@@ -116,7 +116,7 @@ def detect_into(
     -----
     The test is ``abs(x - mean) > threshold * std``, in float64, with the population's standard
     deviation (ddof=0). Finite samples whose squares overflow have an infinite deviation, hence
-    no outliers. Memory beyond the two buffers is constant: about 80 KiB for each thread.
+    no outliers. Memory beyond the two buffers is constant: about 600 KiB for each thread.
     """
     source = samples_array(samples)
     target = indices_array(indices, source)
@@ -156,7 +156,7 @@ def detect_allocating(
         Whether NaN and infinity are errors or left out of the moments and of the result.
     progress : callable, optional
         As for `detect_into`. The second number grows when a further pass turns out to be needed,
-        as for more than 8192 outliers.
+        as for more than 65 536 outliers.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def detect_allocating(
 
     Notes
     -----
-    Beyond the two buffers memory is constant: about 210 KiB for each thread. More than 8192
+    Beyond the two buffers memory is constant: about 1.1 MiB for each thread. More than 65 536
     outliers are searched for twice, once to count them and once to write them.
     """
     source = samples_array(samples)

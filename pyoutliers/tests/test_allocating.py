@@ -107,10 +107,10 @@ def test_the_samples_cannot_be_the_result():
 def test_memory_beyond_the_result_does_not_grow(every):
     def peak(size):
         x = series(size, slice(0, None, every))
-        result = np.empty(detect_into(x, np.empty(size, np.int64)), np.int64)
+        result = np.empty(detect_into(x, np.empty(size, np.int64), threshold=4), np.int64)
         tracemalloc.start()
         try:
-            detect_allocating(x, lambda _: result)
+            detect_allocating(x, lambda _: result, threshold=4)
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

@@ -8,7 +8,7 @@ from pyoutliers._moments import BLOCK, scratch
 
 from .reference import found_in, one_liner
 
-MILLION = 128 * BLOCK
+MILLION = 16 * BLOCK
 
 
 def series(size, every=1000):
@@ -52,7 +52,7 @@ def test_little_is_told_at_the_end_of_each_pass(function, size):
 
 def test_a_search_for_more_outliers_than_are_remembered_is_a_pass_more():
     size = MILLION + 7
-    x = series(size, every=20)
+    x = series(size, every=10)
     calls, found = told(allocating, x, threshold=1.5)
     done = [part for end in (0, size, 2 * size) for part in (end + MILLION, end + size)]
     totals = [2 * size] * 3 + [3 * size] * 2
