@@ -156,6 +156,7 @@ struct cshim_thread {
     atomic_bool runs_python;
     /// What is raised in all Python code on this thread until it is taken back.
     _Atomic(cshim_interruption) interruption;
+    void *scope; ///< the host's
     unsigned long identity;
     uint32_t let_go_of; ///< the interpreter that a function of the host will come back to
     bool is_listed;

@@ -235,8 +235,14 @@ void cshim_interrupt(cshim_thread *thread, cshim_interruption interruption) {
         PyThreadState_SetAsyncExc(thread->identity, interruption_type(interruption));
 }
 
-cshim_interruption cshim_set_interruption(cshim_interruption interruption) {
-    return atomic_exchange_explicit(&this_thread.interruption, interruption, memory_order_relaxed);
+void cshim_set_interruption(cshim_interruption interruption) {
+    atomic_store_explicit(&this_thread.interruption, interruption, memory_order_relaxed);
+}
+
+void *cshim_set_scope(void *scope) {
+    void *outer = this_thread.scope;
+    this_thread.scope = scope;
+    return outer;
 }
 
 void raise_interruption(cshim_interruption interruption) { PyErr_SetNone(interruption_type(interruption)); }

@@ -120,8 +120,11 @@ cshim_thread *cshim_this_thread(void);
 /// in all that begins there until the interruption is set anew.
 void cshim_interrupt(cshim_thread *thread, cshim_interruption interruption);
 
-/// Sets what is raised in the Python code that begins on this thread, and returns what was. Attached or not.
-cshim_interruption cshim_set_interruption(cshim_interruption interruption);
+/// Sets what is raised in the Python code that begins on this thread. Attached or not.
+void cshim_set_interruption(cshim_interruption interruption);
+
+/// Keeps for this thread what the host needs to know of its innermost interruption. Returns what was kept before.
+void *_Nullable cshim_set_scope(void *_Nullable scope);
 
 // MARK: - buffer.c
 
@@ -240,8 +243,8 @@ const char *cshim_type_name(cshim_object *object);
 
 /// Begins a call of an object of the interpreter with the given number: attaches this thread and takes room on its own
 /// stack of references (from malloc when that is full). Returns where the room is, not initialized: a cell for the
-/// callee's own use, `capacity` arguments, and as many exporters of those that are lent; or null, with nothing done, and errno
-/// set: ESRCH when this thread is not admitted, ENOMEM.
+/// callee's own use, `capacity` arguments, and as many exporters of those that are lent; or null, with nothing done,
+/// and errno set: ESRCH when this thread is not admitted, ENOMEM.
 cshim_object *_Nullable *_Nullable cshim_frame_begin(uint32_t interpreter, ptrdiff_t capacity);
 
 /// Gives up the first `count` arguments, and ends what was lent. Returns whether a view escaped: its exporter is left

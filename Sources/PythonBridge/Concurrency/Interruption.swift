@@ -11,6 +11,8 @@ final class Interruption: Sendable {
     private struct State: ~Copyable {
         /// The thread whose scope is open.
         var thread: OpaquePointer?
+        /// The one whose scope this one's is in.
+        var outer: Interruption?
         var isCancelled = false
 
         func kind(_ deadline: ContinuousClock.Instant?) -> cshim_interruption {
@@ -41,11 +43,10 @@ final class Interruption: Sendable {
     ///
     /// - Throws: What the closure throws.
     func scope<R, E>(_ body: () throws(E) -> R) throws(E) -> R {
-        let outer = cshim_set_interruption(open())
+        open()
         if let deadline { InterruptionWatcher.shared.raise(self, at: deadline) }
         defer {
             close()
-            cshim_set_interruption(outer)
             if deadline != nil { InterruptionWatcher.shared.forget(self) }
         }
         return try body()
@@ -60,15 +61,42 @@ final class Interruption: Sendable {
         }
     }
 
-    private func open() -> cshim_interruption {
+    /// An interruption of an outer scope stays.
+    private func open() {
+        let outer = unsafe cshim_set_scope(Unmanaged.passUnretained(self).toOpaque())
         state.withLock { state in
             unsafe state.thread = cshim_this_thread()
-            return state.kind(deadline)
+            state.outer = unsafe outer.map { unsafe Unmanaged.fromOpaque($0).takeUnretainedValue() }
+            setAgain(state)
         }
     }
 
     /// The watcher raises under the lock: from here on it raises nothing.
-    private func close() { state.withLock { state in unsafe state.thread = nil } }
+    private func close() {
+        var outer = state.withLock { state in
+            defer { state.outer = nil }
+            unsafe state.thread = nil
+            return state.outer
+        }
+        _ = unsafe cshim_set_scope(outer.map { unsafe Unmanaged.passUnretained($0).toOpaque() })
+        // What an outer scope had, or the watcher set meanwhile, that scope sets again.
+        cshim_set_interruption(.CSHIM_NO_INTERRUPTION)
+        while let scope = outer {
+            outer = scope.state.withLock { state in
+                scope.setAgain(state)
+                return state.outer
+            }
+        }
+    }
+
+    /// Has what begins on this thread from here on interrupted, if it is to be. Under the lock.
+    private func setAgain(_ state: borrowing State) {
+        let kind = state.kind(deadline)
+        if kind != .CSHIM_NO_INTERRUPTION { cshim_set_interruption(kind) }
+    }
+
+    /// Whether the scope is open.
+    var isOpen: Bool { state.withLock { unsafe $0.thread != nil } }
 
     /// Raises if the scope is still open, on the watcher's thread, which is attached. Returns whether to come again.
     func raise() -> Bool {

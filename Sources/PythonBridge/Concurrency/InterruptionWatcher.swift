@@ -58,9 +58,14 @@ final class InterruptionWatcher: @unchecked Sendable {
     private func watch() {
         while true {
             let interruption = next()
-            guard let attachment = try? Attachment(interrupting: ()) else { continue }
-            let isOpen = interruption.raise()
-            extendLifetime(attachment)
+            let isOpen: Bool
+            do throws(PythonError) {
+                let attachment = try Attachment(interrupting: ())
+                isOpen = interruption.raise()
+                extendLifetime(attachment)
+            } catch {
+                isOpen = interruption.isOpen  // a stop that looks whether a call is left keeps the watcher out for a moment
+            }
             if isOpen { raise(interruption, at: .now + Interruption.pause) }
         }
     }
