@@ -66,7 +66,7 @@ static PyObject *python_forked(PyObject *self, PyObject *unused) {
         atomic_store_explicit(&running, forked_from, memory_order_release);
         threads_admit(forked_from);
         forked_from = 0;
-        // Python's main thread is this one here.
+        // For Python the thread that forked is the main thread now.
         starts_on_caller = true;
         starter = pthread_self();
     }
@@ -216,9 +216,13 @@ static char *adopt(void) {
     return is_ready ? NULL : strdup("the one that runs in this process already cannot be used");
 }
 
-/// Stops on this thread, the one that started.
+/// Stops on this thread, the one that started or, in the child of a fork, forked.
 static bool stop(void) {
-    PyEval_RestoreThread(this_thread.state);
+    if (this_thread.state != NULL) {
+        PyEval_RestoreThread(this_thread.state);
+    } else {
+        PyGILState_Ensure(); // a thread of Python's own forked
+    }
     before_stop();
     // Python puts back the default for the handlers that it thinks are its own.
     struct sigaction interrupt;
