@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-swift test-python asan tsan matrix bench fuzz lint format docs clean
+.PHONY: help setup run test test-swift test-python storm asan tsan matrix bench fuzz lint format docs clean
 
 # PYTHON chooses the CPython to link; otherwise it is the one that pkg-config names (PKG_CONFIG_PATH is honoured). Each has a
 # build folder and a virtual environment of its own.
@@ -39,7 +39,8 @@ help:
 	  'test    set up, and pass all tests (Swift, pytest, the program)' \
 	  'lint    swift format, clang-format and ruff, strictly' \
 	  'format  the same tools, mending' \
-	  'asan    the tests under AddressSanitizer, which finds leaks too' \
+	  'storm   a million calls of all kinds from many threads (STORM_SEED=n repeats one)' \
+  'asan    the tests under AddressSanitizer, which finds leaks too' \
 	  'tsan    the tests under ThreadSanitizer' \
 	  'matrix  the tests against every CPython from 3.9 to 3.13 that is found' \
 	  'bench   calls and latencies beside plain C, and detections on two threads' \
@@ -103,6 +104,11 @@ test-swift: $(VENV)/ready-to-test
 
 test-python: $(VENV)/ready-to-test
 	$(RUN) $(VENV)/bin/python -m pytest -q pyoutliers
+
+# Of `make test` it is a part with fewer calls.
+storm: $(VENV)/ready-to-test
+	swift build $(SWIFT_FLAGS) --build-tests
+	$(RUN) STORM_CALLS=1000000 timeout 600 swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --filter StormTests
 
 # The programs that the tests start are instrumented too. Left to `make test` are the file of ten million rows, and the README's
 # program, which is built without a sanitizer; and under ThreadSanitizer the program but for its signals, and what loads polars, whose
