@@ -1,0 +1,97 @@
+import Glibc
+import PythonBridge
+import Testing
+
+/// Processes forked from one where Python runs.
+@Suite(.timeLimit(.minutes(5))) struct ForkTests {
+    /// Forks, and has the child run `body` and exit with what it returns. Returns how the child ended. Swift hides fork(2).
+    static func fork(_ body: () -> Int32) -> Int32 {
+        typealias Fork = @convention(c) () -> pid_t
+        guard let fork = unsafe dlsym(nil, "fork") else { preconditionFailure("there is no fork") }
+        let child = unsafe unsafeBitCast(fork, to: Fork.self)()
+        if child == 0 {
+            alarm(20)
+            exit(body())
+        }
+        return wait(for: child)
+    }
+
+    /// The exit code, or -1 for a process that was ended by a signal.
+    static func wait(for child: pid_t) -> Int32 {
+        var status: Int32 = 0
+        while unsafe waitpid(child, &status, 0) < 0 && errno == EINTR {}
+        return status & 0x7F == 0 ? status >> 8 & 0xFF : -1
+    }
+
+    @Test func `in the child of a fork Python does not run, and says so`() async {
+        await #expect(processExitsWith: .success) {
+            alarm(60)
+            let python = try TestPython.start()
+            let sum = try python.function("sum", in: "builtins")
+            let prepared = try sum.prepared(SharedBuffer<Int>(contentsOf: [1, 2]))
+            let (mayEnd, ended) = (Counter(), Counter())
+            for _ in 0..<4 {
+                startThread {
+                    while mayEnd.value == 0 { let _: Int = try sum(.lending([1, 2])) }
+                    ended.add(1)
+                }
+            }
+            for _ in 0..<20 {
+                let code = Self.fork {
+                    guard thrown({ let _: Int = try sum(.lending([1])) })?.isNotRunning == true,
+                        thrown({ let _: Int = try prepared() })?.isNotRunning == true,
+                        thrown({ try python.run("pass") })?.isNotRunning == true
+                    else { return 1 }
+                    guard case .interpreter(let reason) = thrown({ _ = try TestPython.start() }) else { return 2 }
+                    return reason.contains("fork") ? 7 : 3
+                }
+                #expect(code == 7)
+                let here: Int = try prepared()
+                #expect(here == 3)
+            }
+            mayEnd.add(1)
+            ended.wait(for: 4)
+        }
+    }
+
+    @Test func `in the child of a fork by Python, Python goes on`() async {
+        await #expect(processExitsWith: .success) {
+            alarm(60)
+            let python = try TestPython.start()
+            let fork = try python.function("fork", in: "os")
+            let sum = try python.function("sum", in: "builtins")
+            let mayEnd = Counter()
+            for _ in 0..<2 { startThread { while mayEnd.value == 0 { let _: Int = try sum(.lending([1, 2])) } } }
+            for _ in 0..<10 {
+                let child: Int = try fork()
+                if child == 0 {
+                    alarm(20)
+                    let lent: Int = try sum(.lending([40, 2]))
+                    try onNewThreads(2) { _ in
+                        let other: Int = try sum(.lending([40, 2]))
+                        if other != 42 { _exit(1) }
+                    }
+                    exit(lent == 42 ? 7 : 2)
+                }
+                #expect(Self.wait(for: pid_t(child)) == 7)
+            }
+            mayEnd.add(1)
+            let codes: [Int] = try TestPython.fixture("codes_of_workers", in: "forking")()
+            #expect(codes == [0, 0, 0])
+        }
+    }
+
+    @Test func `Python can be stopped in the child of its own fork`() async {
+        await #expect(processExitsWith: .success) {
+            alarm(60)
+            let python = try TestPython.start()
+            let child: Int = try python.function("fork", in: "os")()
+            if child == 0 {
+                alarm(20)
+                let error = thrown { try python.stop() }
+                exit(error == nil && !PythonInterpreter.isRunning ? 7 : 1)
+            }
+            #expect(Self.wait(for: pid_t(child)) == 7)
+        }
+    }
+}
