@@ -18,7 +18,11 @@ static PyObject *call_host(PyObject *capsule, PyObject *const *arguments, Py_ssi
     if (function == NULL) return NULL;
     bool is_admitted = callback_begins();
     bool ran = set_runs_python(&this_thread, false);
+    host_call this_call = {NULL, 0, this_thread.host_call};
+    this_thread.host_call = &this_call;
     PyObject *result = py(function->callback(function->context, (cshim_object *const *)arguments, count));
+    this_thread.host_call = this_call.outer;
+    Py_XDECREF(this_call.taken);
     set_runs_python(&this_thread, ran);
     callback_ends(is_admitted);
     return result;
@@ -102,6 +106,22 @@ PyObject *host_error_holder(PyObject *exception, void **error) {
     PyErr_Clear();
     Py_XDECREF(capsule);
     return NULL;
+}
+
+uint64_t note_taken(PyObject *exception) {
+    static _Atomic uint64_t numbers;
+    host_call *call = this_thread.host_call;
+    if (call == NULL) return 0;
+    Py_XSETREF(call->taken, Py_NewRef(exception));
+    call->number = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
+    return call->number;
+}
+
+bool cshim_raise_again(uint64_t number) {
+    const host_call *call = this_thread.host_call;
+    if (number == 0 || call == NULL || call->number != number) return false;
+    PyErr_SetObject((PyObject *)Py_TYPE(call->taken), call->taken);
+    return true;
 }
 
 void cshim_raise_interruption(cshim_interruption interruption) { raise_interruption(interruption); }

@@ -92,6 +92,7 @@ cshim_exception *cshim_exception_take(void) {
     int length = 0;
     cshim_exception *first = NULL, **next = &first;
     PyObject *exception = take_raised();
+    uint64_t number = exception == NULL ? 0 : note_taken(exception);
     // A chain can be made to go in a circle.
     while (exception != NULL && length < longest_chain && !contains(chain, length, exception)) {
         cshim_exception *link = calloc(1, sizeof *link);
@@ -100,6 +101,7 @@ cshim_exception *cshim_exception_take(void) {
         link->message = copy_text(PyObject_Str(exception));
         link->traceback = copy_traceback(exception, length == 0);
         link->holder = handle(host_error_holder(exception, &link->host_error));
+        link->number = length == 0 ? number : 0;
         *next = link;
         next = &link->cause;
         chain[length++] = exception;

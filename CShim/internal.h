@@ -158,7 +158,8 @@ struct cshim_thread {
     _Atomic(cshim_interruption) interruption;
     void *scope; ///< the host's
     unsigned long identity;
-    uint32_t let_go_of; ///< the interpreter that a function of the host will come back to
+    struct host_call *host_call; ///< the innermost function of the host that runs on this thread
+    uint32_t let_go_of;          ///< the interpreter that a function of the host will come back to
     bool is_listed;
     struct cshim_thread *previous, *next;
 };
@@ -288,6 +289,16 @@ PyObject *interruption_type(cshim_interruption interruption);
 PyObject *swift_error_type(void);
 
 // MARK: - callback.c
+
+/// A function of the host while it runs.
+typedef struct host_call {
+    PyObject *taken; ///< owned: the last exception that was taken meanwhile, in case the host throws it on
+    uint64_t number; ///< its number
+    struct host_call *outer;
+} host_call;
+
+/// Notes that an exception has been taken. Returns its number, or 0 when no function of the host runs on this thread.
+uint64_t note_taken(PyObject *exception);
 
 /// New reference to what keeps the host's error that an exception carries, or null.
 PyObject *host_error_holder(PyObject *exception, void **error);

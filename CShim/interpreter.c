@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 atomic_uint running;
@@ -23,6 +24,9 @@ static pthread_t starter;
 /// The number of the interpreter that is being stopped; 0 while none is.
 static atomic_uint stopping;
 
+/// Whether Python forked this process.
+static bool is_child;
+
 /// What is to be done before it.
 static void (*before_stop)(void);
 
@@ -34,6 +38,14 @@ static bool is_adopted;
 
 /// Whether numpy was loaded in an interpreter that has stopped: no process can load it twice.
 static bool numpy_was_loaded;
+
+/// The daemon threads that ran Python code when it stopped (gettid). They end as soon as they want the GIL, unless
+/// another interpreter has it by then.
+enum { most_left_threads = 256 };
+static struct {
+    int count;
+    pid_t threads[most_left_threads];
+} left;
 
 /// The number of the interpreter that ran when a fork that is not Python's own made this process; otherwise 0.
 static unsigned forked_from;
@@ -66,9 +78,7 @@ static PyObject *python_forked(PyObject *self, PyObject *unused) {
         atomic_store_explicit(&running, forked_from, memory_order_release);
         threads_admit(forked_from);
         forked_from = 0;
-        // For Python the thread that forked is the main thread now.
-        starts_on_caller = true;
-        starter = pthread_self();
+        is_child = true;
     }
     Py_RETURN_NONE;
 }
@@ -172,6 +182,33 @@ static void end(void) {
     exception_types_stop();
 }
 
+/// Notes which threads Python will not wait for.
+static void note_daemon_threads(void) {
+    PyObject *threading = PyImport_ImportModule("threading");
+    PyObject *threads = threading == NULL ? NULL : PyObject_CallMethod(threading, "enumerate", NULL);
+    PyObject *dummy = threading == NULL ? NULL : PyObject_GetAttrString(threading, "_DummyThread");
+    Py_ssize_t count = threads != NULL && dummy != NULL && PyList_Check(threads) ? PyList_GET_SIZE(threads) : 0;
+    for (Py_ssize_t i = 0; i < count && left.count < most_left_threads; i += 1) {
+        PyObject *thread = PyList_GET_ITEM(threads, i);
+        if (PyObject_IsInstance(thread, dummy) != 0) continue; // one of the host's
+        PyObject *is_daemon = PyObject_GetAttrString(thread, "daemon");
+        PyObject *identity = PyObject_GetAttrString(thread, "native_id");
+        long number = is_daemon == Py_True && identity != NULL ? PyLong_AsLong(identity) : -1;
+        if (number > 0) left.threads[left.count++] = (pid_t)number;
+        Py_XDECREF(is_daemon);
+        Py_XDECREF(identity);
+    }
+    PyErr_Clear();
+    Py_XDECREF(dummy);
+    Py_XDECREF(threads);
+    Py_XDECREF(threading);
+}
+
+bool cshim_threads_are_left(void) {
+    while (left.count > 0 && syscall(SYS_tgkill, getpid(), left.threads[left.count - 1], 0) != 0) left.count -= 1;
+    return left.count > 0;
+}
+
 /// Starts on this thread, which is Python's main thread from here on.
 static char *start(const cshim_configuration *configuration) {
     if (start_has_failed)
@@ -224,6 +261,7 @@ static bool stop(void) {
         PyGILState_Ensure(); // a thread of Python's own forked
     }
     before_stop();
+    note_daemon_threads();
     // Python puts back the default for the handlers that it thinks are its own.
     struct sigaction interrupt;
     sigaction(SIGINT, NULL, &interrupt);
@@ -303,6 +341,7 @@ cshim_stopped cshim_stop(void (*before)(void)) {
         is_adopted = false;
         return CSHIM_STOPPED;
     }
+    if (is_child) return CSHIM_FORKED;
     if (starts_on_caller && !pthread_equal(starter, pthread_self())) return CSHIM_WRONG_THREAD;
     before_stop = before;
     bool flushed = starts_on_caller ? stop() : ask_main_thread(NULL) && main_thread.flushed;
@@ -313,6 +352,7 @@ bool cshim_is_initialized(void) { return Py_IsInitialized(); }
 
 void interpreter_forked(void) {
     forked_from = cshim_running();
+    left.count = 0;
     threads_admit(0);
     atomic_store_explicit(&running, 0, memory_order_release);
     // The thread that started Python is not in this process; another start makes another one.

@@ -10,8 +10,8 @@
 
 atomic_uint admitting;
 
-/// The same for threads that call nothing but interrupt others or free their own state, and for callbacks on Python's own
-/// threads: they come in while a stop waits.
+/// The same for threads that call nothing but interrupt others or free their own state, and for callbacks on Python's
+/// own threads: they come in while a stop waits.
 static atomic_uint admitting_late;
 
 _Thread_local cshim_thread this_thread;

@@ -39,6 +39,7 @@ char *_Nullable cshim_start(const cshim_configuration *configuration);
 typedef enum __attribute__((enum_extensibility(closed))) {
     CSHIM_STOPPED,
     CSHIM_NOT_FLUSHED,  ///< it has stopped, and output was lost
+    CSHIM_FORKED,       ///< it goes on: this is the child of a fork by Python, which not every CPython can end
     CSHIM_WRONG_THREAD, ///< it goes on: Python's signal handlers were wanted, and another thread started it
 } cshim_stopped;
 
@@ -52,6 +53,9 @@ bool cshim_numpy_was_loaded(void);
 /// Whether CPython runs, whoever started it. cshim_start takes one that runs as it is, and cshim_stop leaves that
 /// running.
 bool cshim_is_initialized(void);
+
+/// Whether a daemon thread of an interpreter that has stopped is still there. It would go on in the next one.
+bool cshim_threads_are_left(void);
 
 /// Whether this process was forked from one where Python ran, and not by Python: it cannot run here.
 bool cshim_was_forked(void);
@@ -338,6 +342,9 @@ cshim_object *_Nullable cshim_function(void *context, cshim_callback callback, c
 /// and gives it up through `release_error` when nobody holds the exception.
 void cshim_raise(const char *type, const char *message, void *error, cshim_release_owner release_error);
 
+/// Raises once more the last exception that was taken in the function of the host that runs, if it has that number.
+bool cshim_raise_again(uint64_t number);
+
 /// Raises an interruption, for one that a function of the host met.
 void cshim_raise_interruption(cshim_interruption interruption);
 
@@ -389,6 +396,7 @@ typedef struct cshim_exception {
     cshim_text type; ///< qualified with its module unless built in
     cshim_text message;
     cshim_text traceback; ///< as the traceback module formats it; the first one's with its causes
+    uint64_t number;      ///< for cshim_raise_again; 0 outside of a function of the host
     struct cshim_exception *_Nullable cause;
     void *_Nullable host_error; ///< borrowed from `holder`: what was given to cshim_raise
     cshim_object *_Nullable holder;

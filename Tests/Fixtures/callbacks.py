@@ -48,3 +48,16 @@ def call_kept() -> None:
 
 def drop() -> None:
     kept.clear()
+
+
+def raises_the_same(source: str, function) -> bool:
+    """Whether a function raises what evaluating source raises: of the same class, with the same arguments."""
+    try:
+        eval(source)
+    except Exception as error:
+        expected = error
+    try:
+        function()
+    except type(expected) as error:
+        return type(error) is type(expected) and error.args == expected.args
+    return False

@@ -77,11 +77,30 @@ import Testing
         let fail = try TestPython.fixture("fail", in: "errors")
         let nested = PythonCallback { try fail("deep") }
         let error = thrown { try apply(nested) }
-        guard case .exception(let inner) = error?.exception?.swiftError as? PythonError else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
-        #expect(inner.message.contains("deep"))
+        #expect(error?.exception?.message.contains("deep") == true)
+        #expect(error?.exception?.traceback.contains("errors.py") == true)
+    }
+
+    @Test(arguments: ["b'\\xff'.decode()", "{}['key']", "open('/no/such/file')", "__import__('json').loads('{')"])
+    func `an exception of a call within a callback passes through as it is`(source: String) throws {
+        let (python, same) = (python, try TestPython.fixture("raises_the_same", in: "callbacks"))
+        let reraise = PythonCallback { () -> Int in try python.evaluate(source) }
+        let isSame: Bool = try same(source, reraise)
+        #expect(isSame)
+    }
+
+    @Test func `an exception that was kept comes back as a Swift error`() throws {
+        let python = python
+        let kept = try #require(thrown { let _: Int = try python.evaluate("{}['key']") })
+        let error = thrown { try apply(PythonCallback { () -> Int in throw kept }) }
+        #expect(error?.exception?.type == "PythonBridge.SwiftError")
+        #expect((error?.exception?.swiftError as? PythonError)?.exception?.type == "KeyError")
+    }
+
+    @Test func `an argument that does not fit is told by its position`() throws {
+        let function = PythonCallback { (count: Int, name: String) in "\(name) \(count)" }
+        let error = thrown { let _: String = try apply(function, 1, 2) }
+        #expect(error?.exception?.message == "expected String as argument 2 from Python, got int")
     }
 
     @Test(arguments: ["f()", "f(1, 2)", "f('text')", "f(x=1)"])

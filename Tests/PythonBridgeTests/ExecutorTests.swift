@@ -106,6 +106,33 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 2])
+    func `a call that waits is given up at its deadline, and when it is cancelled`(capacity: Int) async throws {
+        let executor = try PythonExecutor(threads: 1, capacity: capacity)
+        let gate = Counter()
+        let first = Task {
+            try await executor.run {
+                gate.add(1)
+                while gate.value < 2 { sleepBriefly() }
+            }
+        }
+        while gate.value == 0 { await Task.yield() }
+        // The first call ends only after both have been given up.
+        let late = await #expect(throws: PythonError.self) {
+            try await executor.run(deadline: .now + .milliseconds(20)) { Issue.record("a late call was begun") }
+        }
+        let cancelled = Task { try await executor.run { Issue.record("a cancelled call was begun") } }
+        cancelled.cancel()
+        let error = await #expect(throws: PythonError.self) { try await cancelled.value }
+        guard case .deadlineExceeded = late, case .cancelled = error else {
+            Issue.record("\(String(describing: late)), \(String(describing: error))")
+            return
+        }
+        gate.add(1)
+        try await first.value
+        #expect(try await executor.run { 42 } == 42)
+    }
+
     @Test func `a task that prefers the executor runs on its threads`() async throws {
         let executor = try PythonExecutor()
         let first = await Task(executorPreference: executor) { threadIdentity() }.value

@@ -135,6 +135,44 @@ import Testing
         }
     }
 
+    @Test func `Python does not start again while a daemon thread of the last one is there`() async {
+        await #expect(processExitsWith: .success) {
+            for _ in 0..<3 {
+                let python = try PythonInterpreter.start()
+                try python.run(
+                    """
+                    import threading, time
+                    def loop():
+                        while True: time.sleep(0.5)
+                    threading.Thread(target=loop, daemon=True).start()
+                    """)
+                try python.stop()
+                let error = thrown { _ = try PythonInterpreter.start() }
+                #expect(error?.description.contains("daemon thread") == true)
+                // It ends when it wants the GIL.
+                while thrown({ _ = try PythonInterpreter.start() }) != nil { sleepBriefly() }
+            }
+        }
+    }
+
+    @Test func `a stop is not held up by code that keeps the GIL`() async {
+        await #expect(processExitsWith: .success) {
+            let python = try PythonInterpreter.start()
+            let (begun, ended) = (Counter(), Counter())
+            startThread {
+                python.attached { _ in
+                    begun.add(1)
+                    while ended.value == 0 { sleepBriefly() }
+                }
+            }
+            while begun.value == 0 { sleepBriefly() }
+            let error = thrown { try python.stop(within: .milliseconds(20)) }
+            #expect(error?.description.contains("holds the GIL") == true)
+            ended.add(1)
+            try python.stop()
+        }
+    }
+
     @Test func `a stop that runs out of time names a function in C`() async {
         await #expect(processExitsWith: .success) {
             alarm(60)

@@ -43,6 +43,8 @@ public struct PythonException: Error, Sendable {
     public let causes: [PythonException]
     /// What a ``PythonCallback`` threw, if the exception is that; the same value.
     public let swiftError: (any Error)?
+    /// By which the shim knows it as long as the callback runs in which it was taken; otherwise 0.
+    let number: UInt64
 }
 
 /// Lent arguments of which Python still had a view when the call was over.
@@ -116,11 +118,11 @@ extension PythonException {
         guard let raised = links.first else {
             return PythonException(
                 type: "SystemError", message: "a C function failed without an exception", traceback: "", causes: [],
-                swiftError: nil)
+                swiftError: nil, number: 0)
         }
         return PythonException(
             type: raised.type, message: raised.message, traceback: raised.traceback, causes: Array(links.dropFirst()),
-            swiftError: raised.swiftError)
+            swiftError: raised.swiftError, number: raised.number)
     }
 
     private init(_ link: cshim_exception) {
@@ -128,6 +130,7 @@ extension PythonException {
         message = unsafe String(link.message) ?? ""
         traceback = unsafe String(link.traceback) ?? ""
         causes = []
+        number = unsafe link.number
         swiftError = unsafe link.host_error.map {
             unsafe Unmanaged<ThrownError>.fromOpaque($0).takeUnretainedValue().error
         }

@@ -58,7 +58,12 @@ struct ArgumentReader: ~Copyable {
 
     /// - Throws: ``PythonError/conversion(expected:found:)`` when it is something else.
     mutating func next<Argument: PythonResult>(as type: Argument.Type) throws(PythonError) -> Argument {
-        try Argument.read(next())
+        do throws(PythonError) {
+            return try Argument.read(next())
+        } catch {
+            guard case .conversion(let expected, let found) = error else { throw error }
+            throw .conversion(expected: "\(expected) as argument \(position)", found: found)
+        }
     }
 
     /// - Precondition: There is one left.
@@ -74,20 +79,20 @@ final class ThrownError: Sendable {
 
     init(_ error: any Error) { self.error = error }
 
-    /// Raises an exception that holds this until Python drops it: one of Python's own where the error means that, else
-    /// `PythonBridge.SwiftError`. The thread is attached.
+    /// Raises an exception: the one that the closure met in Python and did not handle, one that says what was wrong with an argument,
+    /// or `PythonBridge.SwiftError`, which holds this until Python drops it. The thread is attached.
     func raise() {
-        var (type, message) = ("SwiftError", String(describing: error))
+        var type = "SwiftError"
         switch error as? PythonError {
-        case .exception(let exception): (type, message) = (exception.type, exception.message)
+        case .exception(let exception): if cshim_raise_again(exception.number) { return }
+        case .cancelled: return cshim_raise_interruption(.CSHIM_CANCELLED)
+        case .deadlineExceeded: return cshim_raise_interruption(.CSHIM_DEADLINE_EXCEEDED)
         case .outOfMemory: type = "MemoryError"
         case .invalidBuffer: type = "ValueError"
         case .conversion: type = "TypeError"
-        case .cancelled: return cshim_raise_interruption(.CSHIM_CANCELLED)
-        case .deadlineExceeded: return cshim_raise_interruption(.CSHIM_DEADLINE_EXCEEDED)
         default: break
         }
-        unsafe cshim_raise(type, message, Unmanaged.passRetained(self).toOpaque()) {
+        unsafe cshim_raise(type, String(describing: error), Unmanaged.passRetained(self).toOpaque()) {
             unsafe Unmanaged<ThrownError>.fromOpaque($0).release()
         }
     }

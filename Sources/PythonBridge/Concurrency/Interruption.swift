@@ -1,5 +1,4 @@
 internal import CShim
-internal import Synchronization
 
 /// What may end a stretch of calls on one thread before its time: a deadline, or a cancellation.
 ///
@@ -23,7 +22,7 @@ final class Interruption: Sendable {
     }
 
     private let deadline: ContinuousClock.Instant?
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     /// How long Python code may ignore an interruption before it comes again.
     static let pause = Duration.milliseconds(50)

@@ -64,7 +64,8 @@ final class InterruptionWatcher: @unchecked Sendable {
                 isOpen = interruption.raise()
                 extendLifetime(attachment)
             } catch {
-                isOpen = interruption.isOpen  // a stop that looks whether a call is left keeps the watcher out for a moment
+                // A stop that looks whether a call is left keeps the watcher out for a moment.
+                isOpen = interruption.isOpen
             }
             if isOpen { raise(interruption, at: .now + Interruption.pause) }
         }

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// Threads for Python calls, so that a task that awaits one does not block a thread of Swift's own pool.
 ///
 /// ```swift
@@ -37,31 +35,81 @@ public final class PythonExecutor: TaskExecutor, Sendable {
 
     /// Runs a closure that calls Python on one of the threads.
     ///
-    /// When the task is cancelled, or the deadline passes, a call that waits is not begun, and the Python code that is running is
-    /// interrupted at its next bytecode, as ``PythonInterpreter/withDeadline(_:_:)`` describes.
+    /// When the task is cancelled, or the deadline passes, a call that still waits is given up at once, and the Python code that is
+    /// running is interrupted at its next bytecode, as ``PythonCancellation`` describes.
     ///
     /// - Throws: What the closure throws; ``PythonError/cancelled``; ``PythonError/deadlineExceeded``.
-    public func run<Result: Sendable>(
-        deadline: ContinuousClock.Instant? = nil, _ body: @escaping @Sendable () throws -> Result
-    ) async throws -> Result {
-        try await admission.enter()
+    public func run<Value: Sendable>(
+        deadline: ContinuousClock.Instant? = nil, _ body: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
         let interruption = Interruption(deadline: deadline)
-        let result = await withTaskCancellationHandler {
-            await withCheckedContinuation {
-                (continuation: CheckedContinuation<Swift.Result<Result, any Error>, Never>) in
+        let patience = Patience()
+        let timer = deadline.map { deadline in
+            Task {
+                try await Task.sleep(until: deadline, clock: .continuous)
+                patience.end()
+            }
+        }
+        defer { timer?.cancel() }
+        return try await withTaskCancellationHandler {
+            guard await admission.enter(patience) else { throw interruption.reason ?? .cancelled }
+            return try await withCheckedThrowingContinuation { continuation in
+                let waiting = Waiting(continuation)
+                patience.end { waiting.take()?.resume(throwing: interruption.reason ?? .cancelled) }
                 threads.add { [admission] in
-                    let result = Swift.Result {
-                        if let reason = interruption.reason { throw reason }
-                        return try interruption.scope(body)
-                    }
+                    let continuation = waiting.take()
+                    let result = continuation.map { _ in Result { try interruption.scope(body) } }
                     admission.leave()
-                    continuation.resume(returning: result)
+                    if let continuation, let result { continuation.resume(with: result) }
                 }
             }
         } onCancel: {
             interruption.cancel()
+            patience.end()
         }
-        return try result.get()
+    }
+}
+
+/// Whether somebody still waits, and what is to be done when no longer.
+private final class Patience: Sendable {
+    private struct State {
+        var hasEnded = false
+        var action: (@Sendable () -> Void)?
+    }
+
+    private let state = Lock(State())
+
+    /// Ends the waiting, for whatever it is.
+    func end() {
+        let action = state.withLock { state in
+            state.hasEnded = true
+            defer { state.action = nil }
+            return state.action
+        }
+        action?()
+    }
+
+    /// What ends the waiting from here on.
+    func end(by action: @escaping @Sendable () -> Void) {
+        let hasEnded = state.withLock { state in
+            state.action = action
+            return state.hasEnded
+        }
+        if hasEnded { end() }
+    }
+}
+
+/// A continuation that two may want to resume. The first one has it.
+private final class Waiting<Value: Sendable, Failure: Error>: Sendable {
+    private let continuation: Lock<CheckedContinuation<Value, Failure>?>
+
+    init(_ continuation: CheckedContinuation<Value, Failure>) { self.continuation = Lock(continuation) }
+
+    func take() -> CheckedContinuation<Value, Failure>? {
+        continuation.withLock { continuation in
+            defer { continuation = nil }
+            return continuation
+        }
     }
 }
 
@@ -69,59 +117,52 @@ public final class PythonExecutor: TaskExecutor, Sendable {
 private final class Admission: Sendable {
     private struct State {
         var room: Int
-        var nextTicket = 0
-        /// By ticket: who waits. The tickets of those that no longer do are gone.
-        var waiting: [Int: CheckedContinuation<Bool, Never>] = [:]
-        var order: [Int] = []
+        /// Who waits, the first one first.
+        var queue: [Waiting<Bool, Never>] = []
+
+        mutating func enter() -> Bool {
+            guard room > 0 else { return false }
+            room -= 1
+            return true
+        }
     }
 
-    private let state: Mutex<State>
+    private let state: Lock<State>
 
-    init(capacity: Int) { state = Mutex(State(room: capacity)) }
+    init(capacity: Int) { state = Lock(State(room: capacity)) }
 
-    /// - Throws: ``PythonError/cancelled`` when the task is cancelled before there is room.
-    func enter() async throws(PythonError) {
-        if Task.isCancelled { throw .cancelled }
-        let ticket: Int? = state.withLock { state in
-            if state.room > 0 {
-                state.room -= 1
-                return nil
+    /// Returns whether there was room before the patience ended.
+    func enter(_ patience: Patience) async -> Bool {
+        if state.withLock({ $0.enter() }) { return true }
+        return await withCheckedContinuation { continuation in
+            let waiting = Waiting(continuation)
+            let hasEntered = state.withLock { state in
+                if state.enter() { return true }
+                state.queue.append(waiting)
+                return false
             }
-            defer { state.nextTicket += 1 }
-            return state.nextTicket
-        }
-        guard let ticket else { return }
-        let isAdmitted = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in wait(ticket, continuation) }
-        } onCancel: {
-            state.withLock { $0.waiting.removeValue(forKey: ticket) }?.resume(returning: false)
-        }
-        guard isAdmitted else { throw .cancelled }
-    }
-
-    private func wait(_ ticket: Int, _ continuation: CheckedContinuation<Bool, Never>) {
-        let isAdmitted: Bool? = state.withLock { state in
-            if Task.isCancelled { return false }
-            if state.room > 0 {
-                state.room -= 1
-                return true
+            if hasEntered {
+                waiting.take()?.resume(returning: true)
+            } else {
+                patience.end { [self] in
+                    state.withLock { $0.queue.removeAll { $0 === waiting } }
+                    waiting.take()?.resume(returning: false)
+                }
             }
-            state.waiting[ticket] = continuation
-            state.order.append(ticket)
-            return nil
         }
-        if let isAdmitted { continuation.resume(returning: isAdmitted) }
     }
 
     func leave() {
-        let next: CheckedContinuation<Bool, Never>? = state.withLock { state in
-            while let ticket = state.order.first {
-                state.order.removeFirst()
-                if let continuation = state.waiting.removeValue(forKey: ticket) { return continuation }
+        while true {
+            let next = state.withLock { state -> Waiting<Bool, Never>? in
+                if state.queue.isEmpty {
+                    state.room += 1
+                    return nil
+                }
+                return state.queue.removeFirst()
             }
-            state.room += 1
-            return nil
+            guard let next else { return }
+            if let continuation = next.take() { return continuation.resume(returning: true) }
         }
-        next?.resume(returning: true)
     }
 }

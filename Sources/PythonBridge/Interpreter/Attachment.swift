@@ -57,7 +57,7 @@ enum PendingReleases {
         }
     }
 
-    private static let queue = Mutex<[Release]>([])
+    private static let queue = Lock<[Release]>([])
     private static let isEmpty = Atomic(true)
 
     /// Gives up one reference, now if this thread is attached. A reference into an interpreter that has ended is inert.

@@ -1,6 +1,5 @@
 internal import CShim
 internal import Glibc
-internal import Synchronization
 
 /// The CPython in this process. There is one at a time; values of this type are tickets to it.
 ///
@@ -24,7 +23,7 @@ public struct PythonInterpreter: Sendable {
         var leavesAtExit = false
     }
 
-    private static let state = Mutex(State())
+    private static let state = Lock(State())
 
     /// Starts Python, or returns the interpreter that was started with the same configuration before.
     ///
@@ -52,6 +51,10 @@ public struct PythonInterpreter: Sendable {
             }
             guard cshim_is_initialized() || !cshim_numpy_was_loaded() else {
                 throw .interpreter("Python cannot start again: numpy was loaded before, and cannot be loaded twice")
+            }
+            guard !cshim_threads_are_left() else {
+                throw .interpreter(
+                    "Python cannot start again yet: a daemon thread of the Python that was stopped has not ended")
             }
             let interpreter = try PythonInterpreter(starting: configuration)
             state.running = interpreter
@@ -106,18 +109,19 @@ public struct PythonInterpreter: Sendable {
     }
 
     /// One stop at a time.
-    private static let stop = Mutex(())
+    private static let stop = Lock(())
 
     /// Stops Python, once the calls that other threads have under way have ended. Meanwhile these may go on calling; all other
     /// threads find that Python is not running.
     ///
     /// Objects and functions that are left become inert; calling them throws ``PythonError/notRunning``. Python can be started again
-    /// unless numpy was loaded, which no process can load twice. Source: `Py_FinalizeEx`.
+    /// unless numpy was loaded, which no process can load twice, and not before its daemon threads have ended. Source: `Py_FinalizeEx`.
     ///
-    /// - Parameter limit: How long to wait for calls; as long as they take when it is nil.
+    /// - Parameter limit: How long to wait for calls; as long as they take when it is nil. Python's own threads are not calls: for those
+    ///   that are no daemons Python waits itself, without a limit.
     /// - Throws: ``PythonError/interpreter(_:)``, and Python goes on: within a call, which would wait for itself; after the limit, with
-    ///   what it was that ran; on another thread than the one that started Python with signal handlers. Also when output could not
-    ///   be flushed; Python has stopped then.
+    ///   what it was that ran; on another thread than the one that started Python with signal handlers; in a process that Python
+    ///   forked. Also when output could not be flushed; Python has stopped then.
     public func stop(within limit: Duration? = nil) throws(PythonError) {
         guard !cshim_is_inside() else {
             throw .interpreter("Python cannot be stopped within a call, an attached block or a callback")
@@ -128,14 +132,17 @@ public struct PythonInterpreter: Sendable {
             // What Python runs while it stops may ask for an interpreter, so that the lock is not held meanwhile.
             Self.state.withLock { $0.isStopping = true }
             let outcome = cshim_stop { PendingReleases.drain() }
-            let hasStopped = outcome != .CSHIM_WRONG_THREAD
+            let hasStopped = outcome == .CSHIM_STOPPED || outcome == .CSHIM_NOT_FLUSHED
             Self.state.withLock { state in
                 state.isStopping = false
                 if hasStopped { state.running = nil }
             }
             guard hasStopped else {
                 cshim_admit(true)
-                throw .interpreter("Python has signal handlers: it is stopped on the thread that started it")
+                throw .interpreter(
+                    outcome == .CSHIM_FORKED
+                        ? "Python cannot be stopped in a process that it forked: it ends with the process"
+                        : "Python has signal handlers: it is stopped on the thread that started it")
             }
             guard outcome == .CSHIM_STOPPED else {
                 throw .interpreter("Python could not flush its output when it stopped")
@@ -149,7 +156,7 @@ public struct PythonInterpreter: Sendable {
         while !cshim_close() {
             if let deadline, deadline <= .now {
                 cshim_admit(true)
-                throw .interpreter("Python was not stopped: \(try RunningCalls.description)")
+                throw .interpreter("Python was not stopped: \(RunningCalls.description)")
             }
             usleep(500)
         }
@@ -167,7 +174,7 @@ public struct PythonInterpreter: Sendable {
         if cshim_is_attached() {
             python.leave()
         } else {
-            ExitThread.run(upToAttach: .seconds(10)) { python.leave() }
+            _ = PatientThread.run(upToAttach: .seconds(10)) { python.leave() }
         }
     }
 

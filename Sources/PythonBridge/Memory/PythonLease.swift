@@ -6,10 +6,10 @@ internal import Synchronization
 public final class PythonLease: Sendable {
     private let ended = Atomic(false)
     /// What keeps the memory alive until then; nil for raw memory, which is its owner's affair.
-    private let owner: Mutex<(any Sendable)?>
+    private let owner: Lock<(any Sendable)?>
 
     init(owner: (any Sendable)?) {
-        self.owner = Mutex(owner)
+        self.owner = Lock(owner)
     }
 
     /// Whether the last of Python's views is gone. Once true it stays so.

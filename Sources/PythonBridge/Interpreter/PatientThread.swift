@@ -1,9 +1,10 @@
 internal import Glibc
 
-/// A thread for what the end of the process owes to Python.
-enum ExitThread {
-    /// Runs `body` attached on a thread of its own and waits for it; but no longer than `limit` for the GIL.
-    static func run(upToAttach limit: Duration, _ body: @escaping @Sendable () -> Void) {
+/// A thread for who cannot wait for the GIL without a limit.
+enum PatientThread {
+    /// Runs `body` attached on a thread of its own and waits for it; but no longer than `limit` for the GIL. Returns whether that
+    /// was enough.
+    static func run(upToAttach limit: Duration, _ body: @escaping @Sendable () -> Void) -> Bool {
         let steps = Steps(body)
         var thread = pthread_t()
         let status = unsafe pthread_create(
@@ -13,9 +14,12 @@ enum ExitThread {
                 unsafe Unmanaged<Steps>.fromOpaque(steps).takeRetainedValue().take()
                 return nil
             }, Unmanaged.passRetained(steps).toOpaque())
-        guard status == 0 else { return unsafe Unmanaged.passUnretained(steps).release() }
+        guard status == 0 else {
+            unsafe Unmanaged.passUnretained(steps).release()
+            return false
+        }
         pthread_detach(thread)
-        steps.wait(limit)
+        return steps.wait(limit)
     }
 
     /// What the two threads tell each other.
@@ -42,17 +46,21 @@ enum ExitThread {
             let attachment = try? Attachment()
             unsafe sem_post(hasAttached)
             if attachment != nil { body() }
+            extendLifetime(attachment)
             unsafe sem_post(hasEnded)
         }
 
-        func wait(_ limit: Duration) {
+        func wait(_ limit: Duration) -> Bool {
             var time = timespec()
             unsafe clock_gettime(CLOCK_REALTIME, &time)
-            time.tv_sec += Int(limit.components.seconds)
+            let nanoseconds = time.tv_nsec + Int(limit.components.attoseconds / 1_000_000_000)
+            time.tv_sec += Int(limit.components.seconds) + nanoseconds / 1_000_000_000
+            time.tv_nsec = nanoseconds % 1_000_000_000
             while unsafe sem_timedwait(hasAttached, &time) != 0 {
-                guard errno == EINTR else { return }
+                guard errno == EINTR else { return false }
             }
             while unsafe sem_wait(hasEnded) != 0 {}
+            return true
         }
     }
 }
