@@ -40,7 +40,7 @@ help:
 	  'lint    swift format, clang-format and ruff, strictly' \
 	  'format  the same tools, mending' \
 	  'storm   a million calls of all kinds from many threads (STORM_SEED=n repeats one)' \
-  'asan    the tests under AddressSanitizer, which finds leaks too' \
+	  'asan    the tests under AddressSanitizer, which finds leaks too' \
 	  'tsan    the tests under ThreadSanitizer' \
 	  'matrix  the tests against every CPython from 3.9 to 3.13 that is found' \
 	  'bench   calls and latencies beside plain C, and detections on two threads' \
@@ -105,13 +105,13 @@ test-swift: $(VENV)/ready-to-test
 test-python: $(VENV)/ready-to-test
 	$(RUN) $(VENV)/bin/python -m pytest -q pyoutliers
 
-# Of `make test` it is a part with fewer calls.
+# `make test` has it with a tenth of the calls.
 storm: $(VENV)/ready-to-test
 	swift build $(SWIFT_FLAGS) --build-tests
 	$(RUN) STORM_CALLS=1000000 timeout 600 swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --filter StormTests
 
 # The programs that the tests start are instrumented too. Left to `make test` are the file of ten million rows, and the README's
-# program, which is built without a sanitizer; and under ThreadSanitizer the program but for its signals, and what loads polars, whose
+# program, which is built without a sanitizer; and under ThreadSanitizer the program, and what loads polars, whose
 # allocator starts a thread that ThreadSanitizer does not know and crashes on.
 SANITIZED_TEST = swift test $(1) --disable-xctest --skip 'ten million' --skip ReadmeTests
 

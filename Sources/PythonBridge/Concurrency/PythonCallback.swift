@@ -7,13 +7,15 @@ internal import CShim
 /// let found: Int = try detect(samples, indices, keywords: ["progress": progress])
 /// ```
 ///
-/// Python passes positional arguments: numbers, text, lists, objects, and memory, which a ``PythonBuffer`` or a ``PythonArray`` sees
-/// where it is. The closure may run on any thread that Python calls it on, at any time until Python holds it no longer; it is then
+/// Python passes positional arguments: numbers, text, lists, objects, and memory, where it is: Python's own as a ``PythonBuffer`` or a
+/// ``PythonArray``, to be read, and Swift's as the ``SharedBuffer`` or ``SharedArray`` that it is. Arguments that are not what the closure
+/// takes raise `TypeError`. The closure may run on any thread that Python calls it on, at any time until Python holds it no longer; it is then
 /// released, once. The GIL is not held while it runs, so that it may wait, or call Python.
 ///
-/// An error that it throws goes through Python as an exception, `PythonBridge.SwiftError`, and comes back to Swift as
-/// ``PythonException/swiftError``, the same value, unless Python catches it. Arguments that are not what the closure takes raise
-/// `TypeError`.
+/// An exception of such a call that the closure does not handle goes on as it is, and so do ``PythonError/cancelled`` and
+/// ``PythonError/deadlineExceeded``; ``PythonError/conversion(expected:found:)`` raises `TypeError`, ``PythonError/invalidBuffer(_:)`` `ValueError`,
+/// ``PythonError/outOfMemory(byteCount:)`` `MemoryError`. Any other error goes through Python as `PythonBridge.SwiftError`. Unless Python catches
+/// them, the last four come back to Swift with ``PythonException/swiftError``, the same value.
 public struct PythonCallback: PythonConvertible, Sendable {
     private let function: HostFunction
 

@@ -3,12 +3,12 @@
 /// ```swift
 /// let cancellation = PythonCancellation()
 /// onInterrupt { cancellation.cancel() }
-/// try cancellation.run { try detector.detect(samples) }
+/// let found: Int = try cancellation.run { try detect(samples, indices) }
 /// ```
 ///
 /// At its next bytecode the Python code that runs then raises `PythonBridge.Cancelled`, a `BaseException`, and again every 50 milliseconds if it catches
-/// that; the call throws ``PythonError/cancelled``, and so does every other that begins within ``run(_:)``. A long call of a function in C, such as one of
-/// numpy's, is not interrupted: the exception comes when it returns. Only a process of its own can be stopped at any time.
+/// that; the call throws ``PythonError/cancelled``, and so does every other that begins within ``run(_:)``. What does not run Python's bytecode, such as a long call
+/// of numpy's, a lock that is waited for, or a callback's Swift code, is not interrupted: the exception comes when it returns. Only a process of its own can be stopped at any time.
 ///
 /// Of Python's own `with` and `finally`, which run then, an exception that comes at any bytecode asks what Ctrl-C asks of them. An import
 /// by the bridge (``PythonInterpreter/module(_:)``) is not interrupted. A task needs none of this: ``PythonExecutor/run(deadline:_:)`` ends

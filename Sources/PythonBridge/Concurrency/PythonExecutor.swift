@@ -7,7 +7,7 @@
 ///
 /// No more than `capacity` calls of ``run(deadline:_:)`` are under way or wait in the queue; further ones suspend their tasks until
 /// there is room, in their order. As a `TaskExecutor` it runs whole tasks on its threads
-/// (`Task(executorPreference:)`, `withTaskExecutorPreference`); these are not counted.
+/// (`Task(executorPreference:)`, `withTaskExecutorPreference`); these are not counted, nor interrupted.
 ///
 /// The threads end when the executor is given up and its work is done. The GIL is held by calls only, never across a suspension.
 public final class PythonExecutor: TaskExecutor, Sendable {

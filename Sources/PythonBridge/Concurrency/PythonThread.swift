@@ -3,6 +3,7 @@
 /// ```swift
 /// actor Model {
 ///     private let thread: PythonThread
+///     init() throws { thread = try PythonThread() }
 ///     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 /// }
 /// ```
