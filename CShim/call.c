@@ -26,7 +26,11 @@ bool cshim_add_search_path(const char *path) {
 }
 
 cshim_object *cshim_attribute(cshim_object *object, cshim_object *name) {
-    return handle(PyObject_GetAttr(py(object), py(name)));
+    bool ran;
+    if (!python_begins(&ran)) return NULL;
+    PyObject *attribute = PyObject_GetAttr(py(object), py(name));
+    python_ends(ran);
+    return handle(attribute);
 }
 
 bool cshim_has_attribute(cshim_object *object, const char *name) { return PyObject_HasAttrString(py(object), name); }
@@ -268,7 +272,11 @@ cshim_object *cshim_iterator(cshim_object *object) {
     PyObject *iterable = py(object);
     bool is_text = PyUnicode_Check(iterable) || PyBytes_Check(iterable) || PyByteArray_Check(iterable);
     bool is_iterable = Py_TYPE(iterable)->tp_iter != NULL || PySequence_Check(iterable);
-    return is_text || !is_iterable ? NULL : handle(PyObject_GetIter(iterable));
+    bool ran;
+    if (is_text || !is_iterable || !python_begins(&ran)) return NULL;
+    PyObject *iterator = PyObject_GetIter(iterable);
+    python_ends(ran);
+    return handle(iterator);
 }
 
 cshim_object *cshim_next(cshim_object *iterator) {

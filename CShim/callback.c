@@ -127,13 +127,13 @@ bool cshim_raise_again(uint64_t number) {
 void cshim_raise_interruption(cshim_interruption interruption) { raise_interruption(interruption); }
 
 void *cshim_let_go(void) {
-    this_thread.let_go_of = current_interpreter();
+    this_thread.let_go_in = atomic_load(&generation);
     return PyEval_SaveThread();
 }
 
 void cshim_take_back(void *state) {
     // CPython before 3.14 would end the thread here, and Swift's frames with it; after a restart the state is gone.
-    while (python_has_gone() || current_interpreter() != this_thread.let_go_of) {
+    while (python_has_gone() || atomic_load(&generation) != this_thread.let_go_in) {
         atomic_store_explicit(&this_thread.depth, 0, memory_order_release); // the next stop does not wait for this one
         pause();
     }

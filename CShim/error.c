@@ -54,6 +54,18 @@ static cshim_text copy_traceback(PyObject *exception, bool with_causes) {
     return copy_text(text);
 }
 
+/// Empties the frames that an exception went through. What is kept of it for a function of the host must not keep what
+/// was lent to the call that raised it.
+static void clear_frames(PyObject *exception) {
+    PyObject *traceback = PyException_GetTraceback(exception); // new reference, or null
+    PyObject *module = traceback == NULL ? NULL : PyImport_ImportModule("traceback");
+    PyObject *result = module == NULL ? NULL : PyObject_CallMethod(module, "clear_frames", "O", traceback);
+    Py_XDECREF(result);
+    Py_XDECREF(module);
+    Py_XDECREF(traceback);
+    PyErr_Clear();
+}
+
 /// What Python would name as the reason: __cause__, else __context__ unless it is suppressed. New reference or null.
 static PyObject *reason_of(PyObject *exception) {
     PyObject *cause = PyException_GetCause(exception);
@@ -102,6 +114,7 @@ cshim_exception *cshim_exception_take(void) {
         link->traceback = copy_traceback(exception, length == 0);
         link->holder = handle(host_error_holder(exception, &link->host_error));
         link->number = length == 0 ? number : 0;
+        if (number != 0) clear_frames(exception);
         *next = link;
         next = &link->cause;
         chain[length++] = exception;

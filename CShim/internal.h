@@ -124,6 +124,13 @@ static inline void ledger_add(cshim_ledger_entry entry, int64_t amount) {
 /// The number of the interpreter that runs or, within cshim_stop, is about to end.
 uint32_t current_interpreter(void);
 
+/// Whether this thread holds the GIL. Not PyGILState_Check, which says so of every thread once there has been a
+/// subinterpreter.
+static inline bool holds_gil(void) {
+    PyThreadState *own = PyGILState_GetThisThreadState();
+    return own != NULL && own == PyThreadState_GetUnchecked();
+}
+
 /// Whether another thread ends Python, so that this one must not enter it again.
 bool python_has_gone(void);
 
@@ -149,7 +156,7 @@ extern void *__dso_handle;
 struct cshim_thread {
     PyThreadState *state; ///< null where Python made the thread, and keeps its state itself
     bool owns_state;      ///< it is freed when the thread ends; the interpreter's first one is not
-    uint32_t interpreter; ///< whose the state is
+    uint32_t generation;  ///< how many CPythons had ended when the state was made; it died with the next one
     /// How many attachments are open on this thread; other threads read it.
     _Atomic int32_t depth;
     /// Whether Python code of a call runs, rather than what the bridge does in Python.
@@ -159,12 +166,20 @@ struct cshim_thread {
     void *scope; ///< the host's
     unsigned long identity;
     struct host_call *host_call; ///< the innermost function of the host that runs on this thread
-    uint32_t let_go_of;          ///< the interpreter that a function of the host will come back to
+    uint32_t let_go_in;          ///< how many CPythons had ended when a function of the host let go of the GIL
     bool is_listed;
     struct cshim_thread *previous, *next;
 };
 
 extern _Thread_local cshim_thread this_thread;
+
+/// How many CPythons have ended in this process.
+extern atomic_uint generation;
+
+/// Whether the state that a thread keeps still lives.
+static inline bool has_state(const cshim_thread *thread) {
+    return thread->state != NULL && thread->generation == atomic_load_explicit(&generation, memory_order_acquire);
+}
 
 /// The number of the interpreter that threads may enter; 0 while there is none, or it is about to stop.
 extern atomic_uint admitting;
@@ -206,15 +221,9 @@ static inline cshim_attachment attach(void) {
     announce();
     unsigned interpreter = atomic_load_explicit(&admitting, memory_order_acquire);
     if (interpreter == 0) return leave_refused(thread);
-    if (thread->state == NULL || thread->interpreter != interpreter) return first_attach(thread);
+    if (!has_state(thread)) return first_attach(thread);
     PyEval_RestoreThread(thread->state);
     return CSHIM_RESTORED;
-}
-
-/// What cshim_attach_to does.
-static inline cshim_attachment attach_to(uint32_t interpreter) {
-    bool runs = atomic_load_explicit(&running, memory_order_acquire) == interpreter;
-    return runs ? attach() : CSHIM_NOT_RUNNING;
 }
 
 /// What cshim_detach does.
@@ -229,11 +238,20 @@ static inline void detach(cshim_attachment attachment) {
     atomic_store_explicit(&this_thread.depth, depth - 1, memory_order_release);
 }
 
+/// What cshim_attach_to does. It looks when no stop can pass any more.
+static inline cshim_attachment attach_to(uint32_t interpreter) {
+    cshim_attachment attachment = attach();
+    if (attachment == CSHIM_NOT_RUNNING || atomic_load_explicit(&running, memory_order_acquire) == interpreter)
+        return attachment;
+    detach(attachment);
+    return CSHIM_NOT_RUNNING;
+}
+
 /// Lets threads enter the interpreter with that number, or none when it is 0.
 void threads_admit(uint32_t interpreter);
 
 /// Has this thread, which is attached, keep a state that is not the thread's to free.
-void thread_keeps(PyThreadState *state, uint32_t interpreter);
+void thread_keeps(PyThreadState *state);
 
 /// A function of the host begins on this thread, and a stop waits for it. Returns false when Python is about to end,
 /// too late to wait for anybody: what the function calls is refused.

@@ -91,15 +91,17 @@ static void end(void);
 static PyObject *leave(PyObject *self, PyObject *unused) {
     (void)self;
     (void)unused;
-    if (!is_adopted || cshim_running() == 0) Py_RETURN_NONE;
-    threads_admit(0);
-    while (cshim_others_inside(NULL, 0) > 0) {
-        Py_BEGIN_ALLOW_THREADS;
-        usleep(1000);
-        Py_END_ALLOW_THREADS;
+    if (is_adopted && cshim_running() != 0) {
+        cshim_admit(false);
+        while (!cshim_close()) {
+            Py_BEGIN_ALLOW_THREADS;
+            usleep(1000);
+            Py_END_ALLOW_THREADS;
+        }
+        end();
+        is_adopted = false;
     }
-    end();
-    is_adopted = false;
+    atomic_fetch_add(&generation, 1);
     Py_RETURN_NONE;
 }
 
@@ -238,7 +240,7 @@ static char *start(const cshim_configuration *configuration) {
         return strdup("its standard library cannot be imported");
     }
     // The interpreter's first state stays with this thread and is freed by Py_FinalizeEx.
-    thread_keeps(PyThreadState_Get(), started);
+    thread_keeps(PyThreadState_Get());
     PyEval_SaveThread();
     return NULL;
 }
@@ -267,6 +269,7 @@ static bool stop(void) {
     sigaction(SIGINT, NULL, &interrupt);
     end();
     bool flushed = Py_FinalizeEx() == 0;
+    atomic_fetch_add(&generation, 1);
     atomic_store(&stopping, 0);
     if (!starts_on_caller) sigaction(SIGINT, &interrupt, NULL);
     this_thread.state = NULL;
@@ -377,10 +380,9 @@ uint32_t current_interpreter(void) {
 cshim_attachment attach_to_release(uint32_t interpreter) {
     if (interpreter != 0 && interpreter == atomic_load(&stopping)) {
         // Nobody can attach any more. The stopping thread's state goes before the last of what CPython frees.
-        bool is_attached = PyGILState_Check() && PyThreadState_GetUnchecked() != NULL;
-        return is_attached ? attach_again() : CSHIM_NOT_RUNNING;
+        return holds_gil() ? attach_again() : CSHIM_NOT_RUNNING;
     }
-    return interpreter == cshim_running() ? cshim_attach() : CSHIM_NOT_RUNNING;
+    return attach_to(interpreter);
 }
 
 uint32_t cshim_running(void) { return atomic_load_explicit(&running, memory_order_acquire); }

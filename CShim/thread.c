@@ -16,6 +16,11 @@ static atomic_uint admitting_late;
 
 _Thread_local cshim_thread this_thread;
 
+atomic_uint generation;
+
+/// Whether this thread is at its end: what is listed then would not be taken off the list.
+static _Thread_local bool has_ended;
+
 /// Guards the list of the threads that have attached and not ended.
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static cshim_thread *first;
@@ -57,6 +62,7 @@ void cshim_admit(bool admits) {
 }
 
 bool cshim_close(void) {
+    if (cshim_others_inside(NULL, 0) > 0) return false;
     atomic_store(&admitting_late, 0);
     bool is_empty = cshim_others_inside(NULL, 0) == 0;
     if (!is_empty) atomic_store(&admitting_late, cshim_running());
@@ -110,8 +116,7 @@ static void end_thread(void *unused) {
     cshim_thread *thread = &this_thread;
     // Nothing is freed by exit(), since the GIL may be kept by code in C; nor within a call, where the state is in use.
     bool is_outside = atomic_load_explicit(&thread->depth, memory_order_relaxed) == 0;
-    bool is_current = thread->owns_state && thread->interpreter == cshim_running();
-    if (is_outside && is_current && !process_ends()) {
+    if (is_outside && thread->owns_state && has_state(thread) && !process_ends()) {
         cshim_attachment attachment = cshim_attach_late();
         if (attachment == CSHIM_RESTORED) {
             // The count that first_attach took: the state is cleared and deleted.
@@ -124,9 +129,13 @@ static void end_thread(void *unused) {
         }
     }
     delist(thread);
+    has_ended = true;
 }
 
-static void enlist(cshim_thread *thread) {
+/// Returns false at the end of the thread.
+static bool enlist(cshim_thread *thread) {
+    if (thread->is_listed) return true;
+    if (has_ended) return false;
     pthread_mutex_lock(&mutex);
     thread->previous = NULL;
     thread->next = first;
@@ -137,19 +146,20 @@ static void enlist(cshim_thread *thread) {
     thread->identity = PyThread_get_thread_ident();
     // A pthread key's destructor would come too late: CPython finds the state through a key of its own, cleared first.
     __cxa_thread_atexit_impl(end_thread, NULL, &__dso_handle);
+    return true;
 }
 
 // MARK: - Attach and detach
 
 /// Makes a state for this thread, or takes up the one that it has.
-static cshim_attachment enter(cshim_thread *thread, uint32_t interpreter) {
-    if (thread->state != NULL && thread->interpreter == interpreter) {
+static cshim_attachment enter(cshim_thread *thread) {
+    if (has_state(thread)) {
         PyEval_RestoreThread(thread->state);
         return CSHIM_RESTORED;
     }
     if (PyGILState_GetThisThreadState() != NULL) {
         // A thread that Python started: its state is Python's to free, so nothing is kept.
-        if (PyGILState_Check()) return CSHIM_ALREADY_ATTACHED;
+        if (holds_gil()) return CSHIM_ALREADY_ATTACHED;
         PyGILState_Ensure();
         return CSHIM_ENSURED;
     }
@@ -157,24 +167,24 @@ static cshim_attachment enter(cshim_thread *thread, uint32_t interpreter) {
     PyGILState_Ensure();
     thread->state = PyThreadState_Get();
     thread->owns_state = true;
-    thread->interpreter = interpreter;
+    thread->generation = atomic_load(&generation);
     return CSHIM_RESTORED;
 }
 
 cshim_attachment first_attach(cshim_thread *thread) {
-    if (!thread->is_listed) enlist(thread);
+    if (!enlist(thread)) return leave_refused(thread);
     // Whoever looked through the list before this thread was on it has closed the door before.
     announce();
     unsigned interpreter = atomic_load_explicit(&admitting, memory_order_acquire);
-    return interpreter == 0 ? leave_refused(thread) : enter(thread, interpreter);
+    return interpreter == 0 ? leave_refused(thread) : enter(thread);
 }
 
-void thread_keeps(PyThreadState *state, uint32_t interpreter) {
+void thread_keeps(PyThreadState *state) {
     cshim_thread *thread = &this_thread;
-    if (!thread->is_listed) enlist(thread);
+    enlist(thread);
     thread->state = state;
     thread->owns_state = false;
-    thread->interpreter = interpreter;
+    thread->generation = atomic_load(&generation);
 }
 
 cshim_attachment attach_again(void) {
@@ -188,7 +198,7 @@ cshim_attachment attach_within(void) {
         atomic_fetch_sub_explicit(&this_thread.depth, 1, memory_order_release);
         return CSHIM_NOT_RUNNING;
     }
-    if (PyGILState_Check()) return CSHIM_ALREADY_ATTACHED;
+    if (holds_gil()) return CSHIM_ALREADY_ATTACHED;
     // Called back by code that let go of the GIL. PyGILState_Ensure takes the same state again.
     PyGILState_Ensure();
     return CSHIM_ENSURED;
@@ -200,8 +210,7 @@ bool callback_begins(void) {
     cshim_thread *thread = &this_thread;
     if (atomic_fetch_add(&thread->depth, 1) > 0) return true;
     // A thread of Python's own, for which a stop has to wait from here on, unless it is too late.
-    if (!thread->is_listed) enlist(thread);
-    bool is_admitted = atomic_load(&admitting_late) != 0;
+    bool is_admitted = enlist(thread) && atomic_load(&admitting_late) != 0;
     if (!is_admitted) leave_refused(thread);
     return is_admitted;
 }
@@ -212,18 +221,16 @@ void callback_ends(bool was_admitted) {
 
 cshim_attachment cshim_attach_late(void) {
     cshim_thread *thread = &this_thread;
-    if (!thread->is_listed) enlist(thread);
+    if (!enlist(thread)) return CSHIM_NOT_RUNNING;
     atomic_store(&thread->depth, 1);
-    unsigned interpreter = atomic_load(&admitting_late);
-    if (interpreter == 0) return leave_refused(thread);
-    return enter(thread, interpreter);
+    return atomic_load(&admitting_late) == 0 ? leave_refused(thread) : enter(thread);
 }
 
 cshim_attachment cshim_attach_to(uint32_t interpreter) { return attach_to(interpreter); }
 
 void cshim_detach(cshim_attachment attachment) { detach(attachment); }
 
-bool cshim_is_attached(void) { return cshim_running() != 0 && PyGILState_Check(); }
+bool cshim_is_attached(void) { return cshim_running() != 0 && holds_gil(); }
 
 // MARK: - Interruptions
 
@@ -245,7 +252,14 @@ void *cshim_set_scope(void *scope) {
     return outer;
 }
 
-void raise_interruption(cshim_interruption interruption) { PyErr_SetNone(interruption_type(interruption)); }
+void raise_interruption(cshim_interruption interruption) {
+    PyObject *type = interruption_type(interruption);
+    if (type != NULL) {
+        PyErr_SetNone(type);
+    } else { // what Python runs while it ends
+        PyErr_SetString(PyExc_RuntimeError, "Python is stopping");
+    }
+}
 
 void python_is_interrupted(cshim_thread *thread, bool will_run) {
     cshim_interruption interruption = atomic_load_explicit(&thread->interruption, memory_order_relaxed);

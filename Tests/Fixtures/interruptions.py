@@ -55,3 +55,12 @@ def call_and_ignore_errors(function) -> None:
 def call_and_spin(function) -> None:
     function()
     spin()
+
+
+class Endless:
+    @property
+    def spinning(self) -> None:
+        spin()
+
+    def __iter__(self):
+        spin()

@@ -89,6 +89,43 @@ import Testing
         #expect(isSame)
     }
 
+    @Test func `what is lent to a call that raises within a callback does not escape`() throws {
+        let fail = try TestPython.fixture("fail_with_length", in: "callbacks")
+        let counter = Counter()
+        let lend = PythonCallback {
+            var array = [1, 2, 3]
+            if case .exception = thrown({ try fail(.lending([1.0]), .lending(&array)) }) { counter.add(1) }
+            try fail(.lending([1.0]), .lending(&array))
+        }
+        let error = thrown { try apply(lend) }
+        #expect(counter.value == 1)
+        #expect(error?.exception?.type == "ValueError")
+        #expect(error?.exception?.traceback.contains("fail_with_length") == true)
+    }
+
+    @Test func `a thread that never called calls back after there was a subinterpreter`() async {
+        await #expect(processExitsWith: .success) {
+            let python = try TestPython.start()
+            try python.run(
+                """
+                try:
+                    import _interpreters as interpreters
+                except ImportError:
+                    import _xxsubinterpreters as interpreters
+                interpreters.create()
+                """)
+            let sum = try python.function("sum", in: "builtins")
+            let call = PythonCallback { () -> Int in try sum(.lending([40, 2])) }
+            let answer: Int = try TestPython.fixture("apply", in: "callbacks")(call)
+            #expect(answer == 42)
+            try onNewThreads(4) { _ in
+                let object: PythonObject? = try python.evaluate("object()")
+                let total: Int = try sum(.lending([1, 2]))
+                #expect(total == 3 && object != nil)
+            }
+        }
+    }
+
     @Test func `an exception that was kept comes back as a Swift error`() throws {
         let python = python
         let kept = try #require(thrown { let _: Int = try python.evaluate("{}['key']") })

@@ -56,4 +56,45 @@ import Testing
         }
         try python.run("pass")
     }
+
+    @Test(.timeLimit(.minutes(1))) func `a cancellation may be within itself, and on several threads at once`() throws {
+        let (python, spin, cancellation) = (python, spin, PythonCancellation())
+        try cancellation.run {
+            try cancellation.run { try python.withDeadline(.now + .seconds(60)) { try python.run("pass") } }
+        }
+        let begun = Counter()
+        startThread {
+            while begun.value < 4 { sleepBriefly() }
+            cancellation.cancel()
+        }
+        try onNewThreads(4) { index in
+            let error = thrown {
+                try python.withDeadline(.now + .seconds(60)) {
+                    try cancellation.run {
+                        begun.add(1)
+                        try spin()
+                    }
+                }
+            }
+            guard case .cancelled = error else { throw error ?? .notRunning }
+            try python.run("pass")
+        }
+    }
+
+    @Test func `a deadline may be as far as can be`() async throws {
+        let python = python
+        let far = ContinuousClock.Instant.now + .seconds(Int64.max)
+        try python.withDeadline(far) { try python.run("pass") }
+        try await PythonExecutor().run(deadline: far) { try python.run("pass") }
+    }
+
+    @Test func `a property and an iteration are interrupted too`() throws {
+        let cancellation = PythonCancellation()
+        let object: PythonObject = try TestPython.fixture("Endless", in: "interruptions")()
+        cancellation.run {
+            cancellation.cancel()
+            #expect(isCancelled(thrown { _ = try object.attribute("spinning") }))
+            #expect(isCancelled(thrown { let _: [Int] = try object.read() }))
+        }
+    }
 }

@@ -32,8 +32,8 @@ final class Interruption: Sendable {
     /// Cancels, now or as soon as the scope opens. Any thread; it does not wait.
     func cancel() {
         let isOpen = state.withLock { state in
-            state.isCancelled = true
-            return unsafe state.thread != nil
+            defer { state.isCancelled = true }
+            return unsafe !state.isCancelled && state.thread != nil
         }
         if isOpen { InterruptionWatcher.shared.raise(self, at: .now) }
     }

@@ -13,7 +13,8 @@ final class InterruptionWatcher: @unchecked Sendable {
     private var schedule: [(instant: ContinuousClock.Instant, interruption: Interruption)] = []
     /// Guarded by the mutex: when the thread wakes up by itself; nil while it does not.
     private var alarm: ContinuousClock.Instant?
-    private var hasThread = false
+    /// Guarded by the mutex: the process that the thread is in. The child of a fork by Python has none.
+    private var process: pid_t = 0
 
     private init() {
         unsafe pthread_mutex_init(mutex, nil)
@@ -28,9 +29,9 @@ final class InterruptionWatcher: @unchecked Sendable {
     func raise(_ interruption: Interruption, at instant: ContinuousClock.Instant) {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
+        if process != getpid() { startThread() }
         let position = schedule.firstIndex { $0.instant <= instant } ?? schedule.endIndex
         schedule.insert((instant, interruption), at: position)
-        if !hasThread { startThread() }
         // Most deadlines are forgotten before they come: then nobody is woken for them.
         if alarm.map({ instant < $0 }) ?? true { unsafe pthread_cond_signal(changed) }
     }
@@ -43,6 +44,10 @@ final class InterruptionWatcher: @unchecked Sendable {
     }
 
     private func startThread() {
+        if process != 0 {  // what is scheduled is of the process that forked this one
+            schedule = []
+            alarm = nil
+        }
         var thread = pthread_t()
         let status = unsafe pthread_create(
             &thread, nil,
@@ -52,7 +57,7 @@ final class InterruptionWatcher: @unchecked Sendable {
             }, nil)
         guard status == 0 else { return }  // the next one tries again
         pthread_detach(thread)
-        hasThread = true
+        process = getpid()
     }
 
     private func watch() {
@@ -81,7 +86,7 @@ final class InterruptionWatcher: @unchecked Sendable {
                 unsafe pthread_cond_wait(changed, mutex)
                 continue
             }
-            let delay = first.instant - .now
+            let delay = min(first.instant - .now, .seconds(86_400))
             if delay <= .zero {
                 schedule.removeLast()
                 return first.interruption

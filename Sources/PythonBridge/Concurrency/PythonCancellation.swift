@@ -14,21 +14,42 @@
 /// by the bridge (``PythonInterpreter/module(_:)``) is not interrupted. A task needs none of this: ``PythonExecutor/run(deadline:_:)`` ends
 /// with its task.
 public final class PythonCancellation: Sendable {
-    private let interruption = Interruption()
+    private struct State {
+        var isCancelled = false
+        /// Those of the closures that run.
+        var interruptions: [Interruption] = []
+    }
+
+    private let state = Lock(State())
 
     /// A cancellation that has not come yet.
     public init() {}
 
     /// Cancels what runs, and what will. Any thread, at any time; it does not wait.
-    public func cancel() { interruption.cancel() }
+    public func cancel() {
+        let interruptions = state.withLock { state in
+            state.isCancelled = true
+            return state.interruptions
+        }
+        for interruption in interruptions { interruption.cancel() }
+    }
 
     /// Whether it was cancelled.
-    public var isCancelled: Bool { interruption.reason != nil }
+    public var isCancelled: Bool { state.withLock { $0.isCancelled } }
 
-    /// Runs a closure whose Python calls on this thread can be cancelled. One closure at a time.
+    /// Runs a closure whose Python calls on this thread can be cancelled.
     ///
     /// - Throws: What the closure throws.
-    public func run<R, E>(_ body: () throws(E) -> R) throws(E) -> R { try interruption.scope(body) }
+    public func run<R, E>(_ body: () throws(E) -> R) throws(E) -> R {
+        let interruption = Interruption()
+        let isCancelled = state.withLock { state in
+            state.interruptions.append(interruption)
+            return state.isCancelled
+        }
+        defer { state.withLock { $0.interruptions.removeAll { $0 === interruption } } }
+        if isCancelled { interruption.cancel() }
+        return try interruption.scope(body)
+    }
 }
 
 extension PythonInterpreter {

@@ -46,7 +46,9 @@ public final class PythonExecutor: TaskExecutor, Sendable {
         let patience = Patience()
         let timer = deadline.map { deadline in
             Task {
-                try await Task.sleep(until: deadline, clock: .continuous)
+                while deadline > .now {
+                    try await Task.sleep(for: min(deadline - .now, Duration.seconds(86_400)), clock: .continuous)
+                }
                 patience.end()
             }
         }

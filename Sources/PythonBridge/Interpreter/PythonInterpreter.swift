@@ -126,27 +126,35 @@ public struct PythonInterpreter: Sendable {
         guard !cshim_is_inside() else {
             throw .interpreter("Python cannot be stopped within a call, an attached block or a callback")
         }
-        try Self.stop.withLock { _ throws(PythonError) in
-            guard Self.state.withLock({ $0.running }) != nil else { return }
-            try Self.waitForCalls(until: limit.map { .now + $0 })
-            // What Python runs while it stops may ask for an interpreter, so that the lock is not held meanwhile.
-            Self.state.withLock { $0.isStopping = true }
-            let outcome = cshim_stop { PendingReleases.drain() }
-            let hasStopped = outcome == .CSHIM_STOPPED || outcome == .CSHIM_NOT_FLUSHED
-            Self.state.withLock { state in
-                state.isStopping = false
-                if hasStopped { state.running = nil }
+        let deadline: ContinuousClock.Instant? = limit.map { .now + $0 }
+        while try Self.stop.withLockIfAvailable({ _ throws(PythonError) in try Self.stop(until: deadline) }) == nil {
+            if let deadline, deadline <= .now {
+                throw .interpreter("Python was not stopped: another stop waits for calls")
             }
-            guard hasStopped else {
-                cshim_admit(true)
-                throw .interpreter(
-                    outcome == .CSHIM_FORKED
-                        ? "Python cannot be stopped in a process that it forked: it ends with the process"
-                        : "Python has signal handlers: it is stopped on the thread that started it")
-            }
-            guard outcome == .CSHIM_STOPPED else {
-                throw .interpreter("Python could not flush its output when it stopped")
-            }
+            usleep(500)
+        }
+    }
+
+    private static func stop(until deadline: ContinuousClock.Instant?) throws(PythonError) {
+        guard state.withLock({ $0.running }) != nil else { return }
+        try waitForCalls(until: deadline)
+        // What Python runs while it stops may ask for an interpreter, so that the lock is not held meanwhile.
+        state.withLock { $0.isStopping = true }
+        let outcome = cshim_stop { PendingReleases.drain() }
+        let hasStopped = outcome == .CSHIM_STOPPED || outcome == .CSHIM_NOT_FLUSHED
+        state.withLock { state in
+            state.isStopping = false
+            if hasStopped { state.running = nil }
+        }
+        guard hasStopped else {
+            cshim_admit(true)
+            throw .interpreter(
+                outcome == .CSHIM_FORKED
+                    ? "Python cannot be stopped in a process that it forked: it ends with the process"
+                    : "Python has signal handlers: it is stopped on the thread that started it")
+        }
+        guard outcome == .CSHIM_STOPPED else {
+            throw .interpreter("Python could not flush its output when it stopped")
         }
     }
 

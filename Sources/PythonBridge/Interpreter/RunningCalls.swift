@@ -6,6 +6,7 @@ enum RunningCalls {
     static var description: String {
         var identities = [UInt64](repeating: 0, count: 64)
         let count = unsafe Int(cshim_others_inside(&identities, Int32(identities.count)))
+        guard count > 0 else { return "the last calls have just ended" }
         let inside = Array(identities.prefix(count))
         let places = Lock<[String]>([])
         _ = PatientThread.run(upToAttach: .milliseconds(100)) {
