@@ -116,7 +116,8 @@ static void end_thread(void *unused) {
     cshim_thread *thread = &this_thread;
     // Nothing is freed by exit(), since the GIL may be kept by code in C; nor within a call, where the state is in use.
     bool is_outside = atomic_load_explicit(&thread->depth, memory_order_relaxed) == 0;
-    if (is_outside && thread->owns_state && has_state(thread) && !process_ends()) {
+    has_ended = !process_ends(); // at the process's end there may be handlers to come that call Python
+    if (is_outside && thread->owns_state && has_state(thread) && has_ended) {
         cshim_attachment attachment = cshim_attach_late();
         if (attachment == CSHIM_RESTORED) {
             // The count that first_attach took: the state is cleared and deleted.
@@ -129,7 +130,6 @@ static void end_thread(void *unused) {
         }
     }
     delist(thread);
-    has_ended = true;
 }
 
 /// Returns false at the end of the thread.

@@ -155,6 +155,17 @@ import Testing
         }
     }
 
+    @Test func `what the program registered for its end may call Python`() async {
+        await #expect(processExitsWith: .exitCode(3)) {
+            try TestPython.start().run("answer = 42")
+            atexit {
+                let answer: Int? = try? TestPython.start().evaluate("answer")
+                if answer == 42 { _exit(3) }
+            }
+            exit(0)
+        }
+    }
+
     @Test func `a stop is not held up by code that keeps the GIL`() async {
         await #expect(processExitsWith: .success) {
             let python = try PythonInterpreter.start()
