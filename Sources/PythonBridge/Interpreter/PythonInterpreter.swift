@@ -178,7 +178,7 @@ public struct PythonInterpreter: Sendable {
     /// A thread that is not attached leaves this to another one: when code in C does not let go of the GIL, the process
     /// ends all the same.
     private static func leaveAtExit() {
-        guard let python = state.withLockIfAvailable({ $0.running }) ?? nil else { return }
+        guard isRunning, let python = state.withLockIfAvailable({ $0.running }) ?? nil else { return }
         if cshim_is_attached() {
             python.leave()
         } else {
