@@ -110,10 +110,10 @@ storm: $(VENV)/ready-to-test
 	swift build $(SWIFT_FLAGS) --build-tests
 	$(RUN) STORM_CALLS=1000000 timeout 600 swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --filter StormTests
 
-# The programs that the tests start are instrumented too. Left to `make test` are the file of ten million rows, and the README's
-# program, which is built without a sanitizer; and under ThreadSanitizer the program, what forks, since it ends a child that starts a
+# The programs that the tests start are instrumented too. Left to `make test` are the file of ten million rows, the README's program
+# and a second library, which are built without a sanitizer; and under ThreadSanitizer the program, what forks, since it ends a child that starts a
 # thread, and what loads polars, whose allocator starts a thread that it does not know and crashes on.
-SANITIZED_TEST = swift test $(1) --disable-xctest --skip 'ten million' --skip ReadmeTests
+SANITIZED_TEST = swift test $(1) --disable-xctest --skip 'ten million' --skip ReadmeTests --skip TwoLibrariesTests
 
 # Each process is searched for leaks at its end. One test at a time, since a test's time limit does not know of the others.
 asan: $(VENV)/ready-to-test
