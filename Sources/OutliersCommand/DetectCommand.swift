@@ -102,6 +102,7 @@ struct DetectCommand: ParsableCommand {
         if let list { try NumpyWriter.write(outliers, to: list) }
         Interrupt.check()
         for file in [picture, list] { try file?.commit() }
+        Interrupt.check()
         try StandardOutput.write(text)
     }
 }

@@ -11,6 +11,7 @@ struct DoctorCommand: ParsableCommand {
     func run() throws {
         var report = Report()
         let isUsable = Interrupt.python { report.examine(python.configuration) }
+        Interrupt.check()
         try StandardOutput.write(report.text)
         if !isUsable { throw Failure(.unavailable, "Python cannot be used; see 'wrong' above") }
     }

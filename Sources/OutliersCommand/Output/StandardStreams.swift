@@ -6,7 +6,6 @@ enum StandardOutput {
     ///
     /// - Throws: ``Failure`` with ``Failure/Code/cannotWrite``, such as when the disk is full.
     static func write(_ text: String) throws(Failure) {
-        Interrupt.check()
         try FileDescriptor.write(Array(text.utf8), to: STDOUT_FILENO, name: "standard output")
     }
 }
