@@ -35,9 +35,8 @@ public struct CopyingEngine: OutlierEngine {
     public func outliers<Element: SampleElement>(
         in samples: StridedView<Element>, options: DetectionOptions, progress: @escaping DetectionProgress
     ) throws -> SharedBuffer<Int> {
-        try reporting(to: progress) { progress throws(OutlierError) in
-            let keywords = options.keywords(progress: PythonCallback(progress))
-            return try outliers(in: samples, options: options, keywords: keywords)
+        try reporting(to: progress, options: options) { keywords throws(OutlierError) in
+            try outliers(in: samples, options: options, keywords: keywords)
         }
     }
 

@@ -31,6 +31,18 @@ func reporting<R>(
     }
 }
 
+/// The same for a detection in Python, which is told the options and what to call.
+func reporting<R>(
+    to progress: @escaping DetectionProgress, options: DetectionOptions,
+    _ body: (_ keywords: PythonKeywords) throws(OutlierError) -> R
+) throws -> R {
+    try reporting(to: progress) { progress throws(OutlierError) in
+        try body([
+            "threshold": options.threshold, "nan": options.nonFinite.rawValue, "progress": PythonCallback(progress),
+        ])
+    }
+}
+
 /// What a progress threw.
 private final class Failure: Sendable {
     let error = Mutex<(any Error)?>(nil)

@@ -34,9 +34,8 @@ public struct EmbeddedEngine: OutlierEngine {
     public func outliers<Element: SampleElement>(
         in samples: StridedView<Element>, options: DetectionOptions, progress: @escaping DetectionProgress
     ) throws -> SharedBuffer<Int> {
-        try reporting(to: progress) { progress throws(OutlierError) in
-            let keywords = options.keywords(progress: PythonCallback(progress))
-            return try outliers(in: samples, options: options, keywords: keywords)
+        try reporting(to: progress, options: options) { keywords throws(OutlierError) in
+            try outliers(in: samples, options: options, keywords: keywords)
         }
     }
 
@@ -66,10 +65,6 @@ public struct EmbeddedEngine: OutlierEngine {
 
 extension DetectionOptions {
     var keywords: PythonKeywords { ["threshold": threshold, "nan": nonFinite.rawValue] }
-
-    func keywords(progress: PythonCallback) -> PythonKeywords {
-        ["threshold": threshold, "nan": nonFinite.rawValue, "progress": progress]
-    }
 }
 
 /// - Throws: ``PythonError/conversion(expected:found:)`` unless the indices are those of samples, ascending.
