@@ -5,24 +5,44 @@ let package = Package(
     name: "python-bridge",
     products: [
         .library(name: "PythonBridge", targets: ["PythonBridge"]),
+        .library(name: "PythonWorkers", targets: ["PythonWorkers"]),
         .library(name: "Outliers", targets: ["Outliers"]),
+        .library(name: "OutliersNative", type: .dynamic, targets: ["OutliersNative"]),
         .executable(name: "outliers", targets: ["OutliersCommand"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
+        .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
     ],
     targets: [
         // The libpython to link is the one that `pkg-config python3-embed` names; PKG_CONFIG_PATH chooses another.
         .systemLibrary(name: "CPython", pkgConfig: "python3-embed", providers: [.apt(["libpython3-dev"])]),
         .target(name: "CShim", dependencies: ["CPython"], path: "CShim"),
         .target(name: "PythonBridge", dependencies: ["CShim"]),
-        .target(name: "Outliers", dependencies: ["PythonBridge"]),
+        .target(
+            name: "PythonWorkers",
+            dependencies: [
+                "PythonBridge",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            resources: [.embedInCode("worker.py")]
+        ),
+        .target(name: "OutlierDetection"),
+        .target(name: "Outliers", dependencies: ["OutlierDetection", "PythonBridge", "PythonWorkers"]),
+        // What Python loads, which has a libpython already: nothing here depends on one. It has the Swift runtime in it, hidden, so
+        // that it runs where Swift is not installed, and beside another runtime.
+        .target(
+            name: "OutliersNative", dependencies: ["OutlierDetection"],
+            linkerSettings: [.unsafeFlags(["-static-stdlib", "-Xlinker", "--exclude-libs", "-Xlinker", "ALL"])]
+        ),
         .executableTarget(
             name: "OutliersCommand",
             dependencies: [
-                "Outliers", "PythonBridge",
+                "Outliers", "PythonBridge", "PythonWorkers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -31,7 +51,12 @@ let package = Package(
             name: "PythonBridgeTests",
             dependencies: ["PythonBridge", .product(name: "Subprocess", package: "swift-subprocess")]
         ),
-        .testTarget(name: "OutliersTests", dependencies: ["Outliers", "PythonBridge"]),
+        .testTarget(
+            name: "PythonWorkersTests",
+            dependencies: ["PythonWorkers", "PythonBridge", .product(name: "Logging", package: "swift-log")]
+        ),
+        .testTarget(
+            name: "OutliersTests", dependencies: ["OutlierDetection", "Outliers", "PythonBridge", "PythonWorkers"]),
         .testTarget(
             name: "OutliersCommandTests",
             dependencies: ["OutliersCommand", .product(name: "Subprocess", package: "swift-subprocess")]

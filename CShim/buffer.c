@@ -58,30 +58,18 @@ static inline void show_line(
     memoryview->hash = -1;
 }
 
-/// Whether nobody but this file knows of a lend's exporter and memoryview, and nobody changed what they are.
-static inline bool is_untouched(cshim_lent lent) {
-    const PyMemoryViewObject *view = (PyMemoryViewObject *)lent.view;
-    const int like_new = _Py_MEMORYVIEW_C | _Py_MEMORYVIEW_FORTRAN;
-    return Py_REFCNT(view) == 1 && view->exports == 0 && view->weakreflist == NULL && view->flags == like_new &&
-           Py_REFCNT(view->mbuf) == 1 && view->mbuf->exports == 1 && view->mbuf->flags == 0 &&
-           Py_REFCNT(lent.exporter) == 2;
-}
+static inline bool is_like_new(cshim_lent lent) { return is_untouched((PyMemoryViewObject *)lent.view, lent.exporter); }
 
 /// Keeps what was lent for the next lend, if nobody else has it. Takes both references then.
 static inline bool spare_lend(cshim_lent lent) {
     bool is_line = lent.exporter->dimensions == 1 && lent.exporter->line[1] == lent.exporter->item_size;
     bool is_ending = exporter_type == NULL; // the interpreter, and what is spare has been freed
-    if (spare_lends.count == spare_capacity || is_ending || !is_line || !is_untouched(lent)) return false;
+    if (spare_lends.count == spare_capacity || is_ending || !is_line || !is_like_new(lent)) return false;
     show_line(lent, (void *)&nothing, 0, 1, "B", true);
     spare_lends.lent[spare_lends.count++] = lent;
     ledger_add(CSHIM_VIEWS_RETURNED, 1);
     ledger_add(CSHIM_EXPORTERS_FREED, 1);
     return true;
-}
-
-static void give_up(cshim_lent lent) {
-    Py_DECREF(py(lent.view));
-    Py_DECREF(lent.exporter);
 }
 
 /// What was kept for the next lend, or nulls.
@@ -90,7 +78,7 @@ static inline cshim_lent take_spare_lend(void) {
         cshim_lent lent = spare_lends.lent[--spare_lends.count];
         ledger_add(CSHIM_VIEWS_TAKEN, 1);
         ledger_add(CSHIM_EXPORTERS_MADE, 1);
-        if (is_untouched(lent)) return lent;
+        if (is_like_new(lent)) return lent;
         // Found meanwhile, by gc.get_objects() for one: it is whose it is, and shows nothing.
         give_up(lent);
     }
@@ -176,7 +164,7 @@ static void exporter_dealloc(PyObject *object) {
     cshim_exporter *exporter = (cshim_exporter *)object;
     ledger_add(CSHIM_EXPORTERS_FREED, 1);
     if (exporter->shape_and_strides != exporter->line) PyMem_Free(exporter->shape_and_strides);
-    if (exporter->owner != NULL) release_quietly(exporter->release_owner, exporter->owner);
+    if (exporter->release_owner != NULL) release_quietly(exporter->release_owner, exporter->owner);
     if (spare.count < spare_capacity && exporter_type != NULL) { // not while the interpreter ends
         spare.exporters[spare.count++] = exporter;
     } else {
@@ -205,6 +193,7 @@ bool cshim_exporter_type_start(void) {
         .flags = Py_TPFLAGS_DEFAULT,
         .slots = slots,
     };
+    kept_views_start();
     exporter_type = (PyTypeObject *)PyType_FromSpec(&spec);
     if (exporter_type == NULL) return false;
     exporter_type->tp_new = NULL; // Python must not make one: it would describe no memory
@@ -212,6 +201,7 @@ bool cshim_exporter_type_start(void) {
 }
 
 void cshim_exporter_type_stop(void) {
+    kept_views_stop();
     for (cshim_lent lent = take_spare_lend(); lent.exporter != NULL; lent = take_spare_lend()) give_up(lent);
     while (spare.count > 0) free_exporter(spare.exporters[--spare.count]);
     Py_CLEAR(exporter_type);
@@ -237,6 +227,8 @@ static inline cshim_exporter *make_exporter(void *base, Py_ssize_t item_size, co
     exporter->read_only = read_only;
     atomic_init(&exporter->has_ended, false);
     exporter->owner = NULL;
+    exporter->release_owner = NULL;
+    exporter->kept = NULL;
     exporter->shape_and_strides = exporter->line;
     ledger_add(CSHIM_EXPORTERS_MADE, 1);
     return exporter;
@@ -252,7 +244,7 @@ static inline cshim_lent view_of(cshim_exporter *exporter) {
     return (cshim_lent){handle(view), exporter};
 }
 
-static inline cshim_lent export_line(
+cshim_lent export_line(
     void *base, Py_ssize_t count, Py_ssize_t stride, Py_ssize_t item_size, const char *format, bool read_only) {
     cshim_exporter *exporter = make_exporter(base, item_size, format, read_only);
     if (exporter == NULL) return (cshim_lent){NULL, NULL};

@@ -85,6 +85,9 @@ bool cshim_frame_release(cshim_object **frame, ptrdiff_t capacity, ptrdiff_t cou
         if (arguments[i] == NULL) continue;
         if (exporters[i] == NULL) {
             Py_DECREF(py(arguments[i]));
+        } else if (((cshim_exporter *)exporters[i])->kept != NULL) {
+            ledger_add(CSHIM_BYTES_SHARED, kept_view_end(((cshim_exporter *)exporters[i])->kept));
+            exporters[i] = NULL;
         } else if (lend_end((cshim_exporter *)exporters[i], py(arguments[i]))) {
             exporters[i] = NULL;
         } else {
@@ -127,6 +130,47 @@ cshim_object *cshim_call_prepared(
     cshim_attachment *attachment) {
     *attachment = attach_to(interpreter);
     return *attachment == CSHIM_NOT_RUNNING ? NULL : call(callable, arguments, (size_t)count, names);
+}
+
+__attribute__((always_inline)) static inline void end_kept(
+    cshim_kept_view *const *views, ptrdiff_t count, cshim_attachment attachment) {
+    int64_t byte_count = 0;
+    for (ptrdiff_t i = 0; i < count; i += 1) byte_count += kept_view_end(views[i]);
+    ledger_add(CSHIM_BYTES_SHARED, byte_count);
+    detach(attachment);
+}
+
+cshim_kept_call cshim_call_kept(
+    uint32_t interpreter, cshim_object *callable, cshim_kept_view *const *views, ptrdiff_t count, bool reads_integer) {
+    enum { most = 6 };
+    cshim_object *cells[1 + most]; // the callee's own, and borrowed ones
+    assert(count <= most);
+    cshim_attachment attachment = attach_to(interpreter);
+    if (attachment == CSHIM_NOT_RUNNING) return (cshim_kept_call){.outcome = CSHIM_KEPT_REFUSED};
+    for (ptrdiff_t i = 0; i < count; i += 1) {
+        if (views[i]->view == NULL || views[i]->is_in_use) {
+            while (i > 0) views[--i]->is_in_use = false;
+            detach(attachment);
+            return (cshim_kept_call){.outcome = CSHIM_KEPT_UNUSABLE};
+        }
+        views[i]->is_in_use = true; // here already, for the same may come twice
+        cells[1 + i] = views[i]->view;
+    }
+    cshim_object *result = call(callable, cells + 1, (size_t)count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    if (reads_integer && result != NULL && PyLong_CheckExact(py(result))) {
+        int64_t integer = PyLong_AsLongLong(py(result));
+        if (integer != -1) {
+            Py_DECREF(py(result));
+            end_kept(views, count, attachment);
+            return (cshim_kept_call){.integer = integer, .outcome = CSHIM_KEPT_INTEGER};
+        }
+        PyErr_Clear(); // whether it was -1 or too large is found out again
+    }
+    return (cshim_kept_call){.result = result, .outcome = CSHIM_KEPT_OPEN, .attachment = attachment};
+}
+
+void cshim_call_kept_end(cshim_kept_view *const *views, ptrdiff_t count, cshim_attachment attachment) {
+    end_kept(views, count, attachment);
 }
 
 cshim_object *cshim_run(const char *source, ptrdiff_t length, const char *file_name, bool is_expression) {

@@ -39,9 +39,10 @@ struct cshim_exporter {
     Py_ssize_t line[2];     ///< those of one dimension
     int dimensions;
     bool read_only;
-    atomic_bool has_ended; ///< a lend that is over: no new view
-    void *owner;           ///< keeps the memory; null while it is lent
-    cshim_release_owner release_owner;
+    atomic_bool has_ended;             ///< a lend that is over: no new view
+    void *owner;                       ///< keeps the memory; null while it is lent
+    cshim_release_owner release_owner; ///< null while the host keeps the view: `owner` is not counted then
+    cshim_kept_view *kept;             ///< where the host keeps the view; null when it does not
 };
 
 static inline Py_ssize_t *shape_of(const cshim_exporter *exporter) { return exporter->shape_and_strides; }
@@ -209,7 +210,7 @@ cshim_attachment first_attach(cshim_thread *thread);
 cshim_attachment attach_within(void);
 
 /// What cshim_attach does.
-static inline cshim_attachment attach(void) {
+__attribute__((always_inline)) static inline cshim_attachment attach(void) {
     cshim_thread *thread = &this_thread;
     int depth = atomic_load_explicit(&thread->depth, memory_order_relaxed);
     atomic_store_explicit(&thread->depth, depth + 1, memory_order_relaxed);
@@ -239,7 +240,7 @@ static inline void detach(cshim_attachment attachment) {
 }
 
 /// What cshim_attach_to does. It looks when no stop can pass any more.
-static inline cshim_attachment attach_to(uint32_t interpreter) {
+__attribute__((always_inline)) static inline cshim_attachment attach_to(uint32_t interpreter) {
     cshim_attachment attachment = attach();
     if (attachment == CSHIM_NOT_RUNNING || atomic_load_explicit(&running, memory_order_acquire) == interpreter)
         return attachment;
@@ -323,6 +324,25 @@ PyObject *host_error_holder(PyObject *exception, void **error);
 
 // MARK: - buffer.c
 
+/// A new exporter of a line of elements, as of cshim_share, and a memoryview of it, or nulls with an exception raised.
+cshim_lent export_line(
+    void *base, Py_ssize_t count, Py_ssize_t stride, Py_ssize_t item_size, const char *format, bool read_only);
+
+/// Gives both references up.
+static inline void give_up(cshim_lent lent) {
+    Py_DECREF(py(lent.view));
+    Py_DECREF(lent.exporter);
+}
+
+/// Whether nobody but the host knows of an exporter and its memoryview, and nobody changed what they are. Who has a
+/// buffer of the view, or another view of the same memory, has a reference to it or to its managed buffer; which is
+/// released with the view only.
+static inline bool is_untouched(const PyMemoryViewObject *view, const cshim_exporter *exporter) {
+    const int like_new = _Py_MEMORYVIEW_C | _Py_MEMORYVIEW_FORTRAN;
+    return Py_REFCNT(view) == 1 && view->weakreflist == NULL && (view->flags | like_new) == like_new &&
+           Py_REFCNT(view->mbuf) == 1 && Py_REFCNT(exporter) == 2;
+}
+
 /// Ends a lend: gives up the view, and from here on the exporter refuses new views. Returns true when nothing in
 /// Python points at the memory any more; the exporter is gone then. Otherwise a view escaped, and the caller still
 /// owns its reference to the exporter and must hand it to cshim_lend_escaped.
@@ -333,5 +353,26 @@ bool cshim_exporter_type_start(void);
 
 /// Gives the type up before the interpreter ends; exporters that outlive it hold their own count on it.
 void cshim_exporter_type_stop(void);
+
+// MARK: - kept.c
+
+/// Before the first view is kept.
+void kept_views_start(void);
+
+/// Gives up all views that are kept, before the interpreter ends. No call is under way.
+void kept_views_stop(void);
+
+/// Leaves a view to Python, which has kept it.
+void kept_view_leave(cshim_kept_view *kept);
+
+/// Ends a call's use of a view that the host keeps, and goes on keeping, unless Python keeps it too.
+/// Returns the bytes that the call was given, for the ledger.
+static inline int64_t kept_view_end(cshim_kept_view *kept) {
+    int64_t byte_count = kept->exporter->byte_count;
+    kept->is_in_use = false;
+    ((PyMemoryViewObject *)kept->view)->hash = -1; // of the elements, which Swift may change from here on
+    if (!is_untouched((PyMemoryViewObject *)kept->view, kept->exporter)) kept_view_leave(kept);
+    return byte_count;
+}
 
 #endif

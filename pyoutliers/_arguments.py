@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -178,6 +179,35 @@ def omits_nan(nan: str) -> bool:
     if nan == "omit":
         return True
     raise ValueError(f"nan must be 'raise' or 'omit', not {nan!r}")
+
+
+def threads_count(threads: int) -> int:
+    """Check on how many threads to work.
+
+    Parameters
+    ----------
+    threads : int
+        One or more.
+
+    Returns
+    -------
+    int
+        The same value.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    ValueError
+        If it is less than one.
+    """
+    try:
+        count = operator.index(threads)
+    except TypeError:
+        raise TypeError(f"threads must be an integer, not {type(threads).__name__}") from None
+    if count < 1:
+        raise ValueError(f"threads must be one or more, not {count}")
+    return count
 
 
 def _buffer_array(buffer: AnyBuffer, name: str) -> npt.NDArray[Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._arguments import omits_nan, samples_array
+from ._arguments import omits_nan, samples_array, threads_count
+from ._passes import go_through
+from ._scratch import BLOCK, PART
 
 if TYPE_CHECKING:
     from typing import Any
@@ -17,47 +18,38 @@ if TYPE_CHECKING:
 
     from ._arguments import AnyBuffer
     from ._progress import Progress
+    from ._scratch import Scratch
+    from ._zones import ZoneMap
 
-# A block has to be large enough to pay for some ten numpy calls and small enough for its scratch
-# to stay in the cache. On one thread 2 Ki and 4 Ki samples were slower by a factor of 1.8 and 1.3,
-# and all from 8 Ki up agree within 15 %. Two threads at once need more: numpy lets go of the GIL
-# for one operation on one block, and another thread takes some 6 microseconds to wake up and take
-# it. With 8 Ki two detections took longer at once than one after the other (1.4 times), from 32 Ki
-# up two thirds of that time.
-BLOCK = 65_536
+    # Count, mean and sum of squared deviations.
+    Moments = tuple[int, float, float]
+
+# The samples of a dot product. OpenBLAS would spread one of more than 10 000 over threads of its
+# own, which makes the sum depend on their number, and gets in the way of a caller that has threads
+# already. A short one rounds less, too: its kernels add up 16 sums or more side by side.
+_ROW = 8192
+
+# Those of the many products that matmul makes in one call.
+_LINE = 256
+
+# The samples of a block of this pass. It has lines enough for matmul to let go of the GIL, which it
+# does for more than 500, and with 1 MiB still fits into a second-level cache of two.
+_BLOCK = 2 * BLOCK
+
+# How many samples tell whether the others need a shift.
+_PROBE = 256
+
+# How many times the sum of squares may exceed the sum of squared deviations that is computed from
+# it. The difference loses as many digits as the quotient has: with 8, three bits of 53, beside the
+# some eight bits that a row's sums may have lost in the worst case, and two or three in most.
+_CONDITION = 8.0
 
 _FLOAT64 = np.dtype(np.float64)
+_ONES = np.ones(_ROW)
+_COLUMN = _ONES[:_LINE, np.newaxis]
 
 
-class Scratch(threading.local):
-    """One block of working memory for each thread.
-
-    numpy lets other threads run inside its loops, so threads must not share it; and it is kept
-    from call to call because a fresh block would cost a small call an allocation and a large one
-    a page fault for each of its pages.
-
-    Attributes
-    ----------
-    values : numpy.ndarray
-        `BLOCK` float64.
-    mask : numpy.ndarray
-        `BLOCK` bool.
-    spare : list of numpy.ndarray
-        `BLOCK` int64 each. A detection takes one out while it has a use for it, since it may tell
-        its progress to something that detects itself; of the others nothing lasts from block to
-        block.
-    """
-
-    def __init__(self) -> None:
-        self.values = np.empty(BLOCK, np.float64)
-        self.mask = np.empty(BLOCK, np.bool_)
-        self.spare: list[npt.NDArray[np.int64]] = []
-
-
-scratch = Scratch()
-
-
-def moments(samples: AnyBuffer, *, nan: str = "raise") -> tuple[float, float]:
+def moments(samples: AnyBuffer, *, nan: str = "raise", threads: int = 1) -> tuple[float, float]:
     """Return the mean and the population standard deviation that `detect_into` uses.
 
     Parameters
@@ -66,6 +58,8 @@ def moments(samples: AnyBuffer, *, nan: str = "raise") -> tuple[float, float]:
         One dimension of float16, float32, float64 or integers in native byte order.
     nan : {"raise", "omit"}
         Whether NaN and infinity are errors or left out.
+    threads : int
+        As for `detect_into`.
 
     Returns
     -------
@@ -75,25 +69,30 @@ def moments(samples: AnyBuffer, *, nan: str = "raise") -> tuple[float, float]:
     Raises
     ------
     TypeError
-        If the samples are of a type that is not accepted.
+        If the samples are of a type that is not accepted, or `threads` is not an integer.
     ValueError
-        If they are not one-dimensional, or one is not finite and `nan` is ``"raise"``.
+        If they are not one-dimensional, one is not finite and `nan` is ``"raise"``, or `nan` or
+        `threads` is out of its range.
 
     Notes
     -----
     Finite samples may be too large for their squares: the deviation is then infinity.
     """
-    array = samples_array(samples)
-    omit = omits_nan(nan)
-    with np.errstate(all="ignore"):
-        mean, deviation, _ = moments_of(array, omit)
+    mean, deviation, _ = moments_of(
+        samples_array(samples), omits_nan(nan), threads=threads_count(threads)
+    )
     return mean, deviation
 
 
 def moments_of(
-    samples: npt.NDArray[Any], omit: bool, progress: Progress | None = None
+    samples: npt.NDArray[Any],
+    omit: bool,
+    *,
+    threads: int = 1,
+    progress: Progress | None = None,
+    zones: ZoneMap | None = None,
 ) -> tuple[float, float, int]:
-    """Compute the moments of a checked array; call it inside ``numpy.errstate``.
+    """Compute the moments of a checked array.
 
     Parameters
     ----------
@@ -101,8 +100,12 @@ def moments_of(
         What `samples_array` returned.
     omit : bool
         Whether to leave out samples that are not finite, instead of raising.
+    threads : int
+        How many threads to work on.
     progress : Progress, optional
         What counts with one pass, and is told of it.
+    zones : ZoneMap, optional
+        What takes notes of blocks.
 
     Returns
     -------
@@ -116,46 +119,180 @@ def moments_of(
 
     Notes
     -----
-    Every sample is shifted by the first finite one. Constant data then deviates by exactly zero,
-    and a spread that is small beside the mean keeps its digits. Within a block the squares are
-    those of the deviations from the block's own mean; blocks are merged pairwise [1]_.
+    A block's moments come from its sum and its sum of squares, two dot products, as long as the
+    mean is not far from zero beside the deviation. Otherwise every sample is shifted by the first
+    finite one: constant data then deviates by exactly zero, and a spread that is small beside the
+    mean keeps its digits. Where that is not enough, squares are those of the deviations from the
+    block's own mean. Blocks are merged pairwise [1]_, in the same order on any number of threads.
 
     References
     ----------
     .. [1] T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance:
        analysis and recommendations", The American Statistician 37 (3), 1983, pp. 242-247.
     """
-    count, mean, squares = 0, 0.0, 0.0
-    shift = _first_finite(samples)
     size = samples.size
-    for start in range(0, size, BLOCK) if progress is None else progress.starts(size, BLOCK):
-        block = samples[start : start + BLOCK]
-        added, block_mean, block_squares = _block_moments(block, start, shift, omit)
-        if added:
-            total = count + added
-            apart = block_mean - mean
-            mean += apart * (added / total)
-            squares += block_squares + apart * apart * count * (added / total)
-            count = total
+    if not size:
+        return math.nan, math.nan, 0
+    in_place = _is_contiguous(samples)
+    # This is all there is to do for few; of more, the first ones tell what will do.
+    few = size <= (PART if in_place else _ROW)
+    probe = samples if few else samples[:_PROBE]
+    count, mean, squares = _raw_moments(probe if in_place else probe.astype(np.float64))
+    conditioned = math.isfinite(squares)
+    if conditioned and count == size:
+        if progress is not None:
+            progress.add(size)
+            progress.tell_in_time()
+        return mean, math.sqrt(squares / count), count
+    shift = 0.0 if conditioned else _first_finite(samples)
+    merged = _Merged()
+
+    def work(start: int, scratch: Scratch) -> Moments:
+        block = samples[start : start + _BLOCK]
+        moments = _raw_moments(block) if in_place and not shift else None
+        if moments is None or not math.isfinite(moments[2]):
+            moments = _careful_moments(block, start, shift, omit, scratch)
+        count, mean, squares = moments
+        if zones is not None and count == block.size:
+            zones.note(start, block, shift + mean, math.sqrt(squares / count))
+        return moments
+
+    if few and math.isnan(squares):
+        # Nothing overflows where the sum of squares does not.
+        go_through(size, work, merged.add, block=_BLOCK, progress=progress)
+    else:
+        # Overflow has a defined result here; it must neither print a warning nor raise.
+        with np.errstate(all="ignore"):
+            go_through(
+                size,
+                work,
+                merged.add,
+                block=_BLOCK,
+                threads=threads,
+                progress=progress,
+            )
+    count, mean, squares = merged.moments
     if not count:
         return math.nan, math.nan, 0
     if not math.isfinite(squares):
-        return _mean_of_huge(samples, count, progress), math.inf, count
+        return _mean_of_huge(samples, count, threads, progress), math.inf, count
     return shift + mean, math.sqrt(squares / count), count
 
 
-def centre_block(block: npt.NDArray[Any], centre: float, values: npt.NDArray[np.float64]) -> None:
-    """Write ``block - centre`` into `values`, in float64 whatever the block's type.
+class _Merged:
+    """The moments of all blocks so far."""
 
-    Parameters
-    ----------
-    block : numpy.ndarray
-        Part of the samples.
-    centre : float
-        What to subtract.
-    values : numpy.ndarray
-        Scratch of the same length.
+    def __init__(self) -> None:
+        self.moments: Moments = 0, 0.0, 0.0
+
+    def add(self, _: int, moments: Moments) -> None:
+        count, mean, squares = self.moments
+        added, added_mean, added_squares = moments
+        if added:
+            total = count + added
+            apart = added_mean - mean
+            mean += apart * (added / total)
+            squares += added_squares + apart * apart * count * (added / total)
+            self.moments = total, mean, squares
+
+
+def _raw_moments(values: npt.NDArray[np.float64]) -> Moments:
+    """Return the moments of contiguous values.
+
+    The squares are NaN where they would lose digits, infinity if they overflow or one is no number.
     """
+    if not values.size:
+        return 0, 0.0, 0.0
+    return _moments_of_sums(values.size, *_sums(values))
+
+
+def _moments_of_sums(count: int, total: float, raw: float) -> Moments:
+    """Return the moments of so many values with this sum and this sum of squares."""
+    mean = total / count
+    squares = raw - mean * total
+    if not raw <= _CONDITION * squares < math.inf:
+        squares = math.nan if raw < math.inf else math.inf
+    return count, mean, squares
+
+
+def _sums(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Return the sum and the sum of squares of contiguous values."""
+    size = values.size
+    if size <= PART:
+        # Unlike dot and matmul, vdot does not look for overflow, so nothing has to keep numpy from
+        # warning, which would take longer than the product of few.
+        total = squares = 0.0
+        for start in range(0, size, _ROW):
+            row = values[start : start + _ROW]
+            total += float(np.vdot(row, _ONES[: row.size]))
+            squares += float(np.vdot(row, row))
+        return total, squares
+    whole = values[: size - size % _LINE]
+    total, squares = np.add.reduce(_line_sums(whole), axis=1).tolist()
+    if whole.size < size:
+        more_total, more_squares = _sums(values[whole.size :])
+        return total + more_total, squares + more_squares
+    return total, squares
+
+
+def _line_sums(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the sums and the sums of squares of each `_LINE` of contiguous values."""
+    count = values.size // _LINE
+    lines = values.reshape(count, 1, _LINE)
+    sums = np.empty((2, count, 1, 1))
+    np.matmul(lines, _COLUMN, sums[0])
+    np.matmul(lines, values.reshape(count, _LINE, 1), sums[1])
+    return sums.reshape(2, count)
+
+
+def _careful_moments(
+    block: npt.NDArray[Any], start: int, shift: float, omit: bool, scratch: Scratch
+) -> Moments:
+    """Return the moments of a shifted block, whatever is in it."""
+    if block.size <= PART:
+        return _part_moments(block, start, shift, omit, scratch)
+    merged = _Merged()
+    for begin in range(0, block.size, PART):
+        part = block[begin : begin + PART]
+        merged.add(start, _part_moments(part, start + begin, shift, omit, scratch))
+    return merged.moments
+
+
+def _part_moments(
+    part: npt.NDArray[Any], start: int, shift: float, omit: bool, scratch: Scratch
+) -> Moments:
+    """Return the moments of a part of a shifted block, whatever is in it."""
+    values = scratch.values[: part.size]
+    if shift or not _is_contiguous(part):
+        _centre(part, shift, values)
+        shifted = values
+    else:
+        shifted = part
+    count, mean, squares = _raw_moments(shifted)
+    # A mean that is finite proves that every sample is, so clean data pays for no search.
+    if not math.isfinite(mean):
+        finite = np.isfinite(part)
+        if not (omit or finite.all()):
+            refuse(part, start, int(finite.argmin()))
+        shifted = shifted[finite]
+        count, mean, squares = _raw_moments(shifted)
+    if not math.isfinite(squares):
+        centred = values[:count]
+        np.subtract(shifted, mean, centred)
+        total, squares = _sums(centred)
+        # The mean was rounded, so a little is left of it.
+        mean += total / count
+        squares = max(squares - total * (total / count), 0.0)
+    return count, mean, squares
+
+
+def _is_contiguous(samples: npt.NDArray[Any]) -> bool:
+    """Tell whether these are float64 side by side, as a dot product takes them at its speed."""
+    return samples.dtype is _FLOAT64 and samples.flags.c_contiguous and samples.flags.aligned
+
+
+def _centre(block: npt.NDArray[Any], centre: float, values: npt.NDArray[np.float64]) -> None:
+    """Write ``block - centre`` into `values`, in float64 whatever the block's type."""
     if block.dtype is _FLOAT64:
         np.subtract(block, centre, values)
     else:
@@ -164,28 +301,28 @@ def centre_block(block: npt.NDArray[Any], centre: float, values: npt.NDArray[np.
         np.subtract(values, centre, values)
 
 
-def _block_moments(
-    block: npt.NDArray[Any], start: int, shift: float, omit: bool
-) -> tuple[int, float, float]:
-    """Count, mean and sum of squared deviations of one shifted block."""
-    values = scratch.values[: block.size]
-    centre_block(block, shift, values)
-    total = float(np.add.reduce(values))
-    # A sum that is finite proves that every sample is, so clean data pays for no search.
-    if not math.isfinite(total):
-        finite = np.isfinite(block)
-        if not (omit or finite.all()):
-            _refuse(block, start, int(finite.argmin()))
-        values = values[finite]
-        total = float(np.add.reduce(values))
-    if not values.size:
-        return 0, 0.0, 0.0
-    mean = total / values.size
-    np.subtract(values, mean, values)
-    # Not np.dot: OpenBLAS would spread it over threads of its own, which makes the sum depend on
-    # their number and gets in the way of a caller that has threads already.
-    np.multiply(values, values, values)
-    return values.size, mean, float(np.add.reduce(values))
+def refuse(block: npt.NDArray[Any], start: int, position: int) -> None:
+    """Raise the error for a sample that is not finite.
+
+    Parameters
+    ----------
+    block : numpy.ndarray
+        Part of the samples.
+    start : int
+        Where it starts.
+    position : int
+        Where in it the sample is.
+
+    Raises
+    ------
+    ValueError
+        Always.
+    """
+    sample = float(block.item(position))
+    kind = "NaN" if math.isnan(sample) else "infinity" if sample > 0 else "-infinity"
+    raise ValueError(
+        f"samples[{start + position}] is {kind}: use nan='omit' to leave such samples out"
+    )
 
 
 def _first_finite(samples: npt.NDArray[Any]) -> float:
@@ -201,20 +338,22 @@ def _first_finite(samples: npt.NDArray[Any]) -> float:
     return 0.0
 
 
-def _mean_of_huge(samples: npt.NDArray[Any], count: int, progress: Progress | None) -> float:
+def _mean_of_huge(
+    samples: npt.NDArray[Any], count: int, threads: int, progress: Progress | None
+) -> float:
     """Average finite samples whose sum or squares overflow: divide first, add later."""
-    mean, size = 0.0, samples.size
+    mean = 0.0
     if progress is not None:
-        progress.add_pass(size)
-    for start in range(0, size, BLOCK) if progress is None else progress.starts(size, BLOCK):
+        progress.add_pass()
+
+    def work(start: int, scratch: Scratch) -> float:
         block = samples[start : start + BLOCK]
-        mean += float(np.add.reduce(block[np.isfinite(block)] / count, dtype=np.float64))
+        return float(np.add.reduce(block[np.isfinite(block)] / count, dtype=np.float64))
+
+    def take(_: int, part: float) -> None:
+        nonlocal mean
+        mean += part
+
+    with np.errstate(all="ignore"):
+        go_through(samples.size, work, take, block=BLOCK, threads=threads, progress=progress)
     return mean
-
-
-def _refuse(block: npt.NDArray[Any], start: int, position: int) -> None:
-    sample = float(block.item(position))
-    kind = "NaN" if math.isnan(sample) else "infinity" if sample > 0 else "-infinity"
-    raise ValueError(
-        f"samples[{start + position}] is {kind}: use nan='omit' to leave such samples out"
-    )

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 # Seldom enough to cost nothing beside the blocks, and often enough for a person.
-_BLOCKS_AT_A_TIME = 16
+_STEP = 2**20
 
 
 class Progress:
@@ -21,8 +21,8 @@ class Progress:
     report : callable
         Called with how many samples are done and how many there will be, about once per million
         of them, and by `finish`. The error handling of numpy is then that of the constructor.
-    total : int
-        The samples of the passes that are known of.
+    size : int
+        The samples of a pass, of which two are known of.
 
     Raises
     ------
@@ -30,52 +30,43 @@ class Progress:
         If `report` cannot be called.
     """
 
-    def __init__(self, report: Callable[[int, int], object], total: int) -> None:
+    def __init__(self, report: Callable[[int, int], object], size: int) -> None:
         if not callable(report):
             raise TypeError(f"progress must be callable, not {type(report).__name__}")
         self._report = report
         self._errors = np.geterr()
+        self._size = size
         self._done = 0
-        self._total = total
+        self._told = 0
+        self._total = 2 * size
 
-    def add_pass(self, size: int) -> None:
-        """Count with another pass.
+    def add_pass(self) -> None:
+        """Count with another pass."""
+        self._total += self._size
 
-        Parameters
-        ----------
-        size : int
-            Its samples.
-        """
-        self._total += size
-
-    def starts(self, size: int, block: int) -> Iterator[int]:
-        """Yield ``range(0, size, block)``, and tell the progress on the way.
+    def add(self, count: int) -> None:
+        """Count samples that have been gone through.
 
         Parameters
         ----------
-        size : int
-            The samples of this pass.
-        block : int
-            How many of them are gone through after each start.
-
-        Yields
-        ------
-        int
-            Where a block starts.
+        count : int
+            How many, of one pass.
         """
-        step = block * _BLOCKS_AT_A_TIME
-        for start in range(0, size, step):
-            end = min(start + step, size)
-            yield from range(start, end, block)
-            self._done += end - start
-            if self._done < self._total:
-                self._tell()
+        self._done += count
+
+    def tell_in_time(self) -> None:
+        """Tell how far it is if that is due, or if it is the end of a pass but the last."""
+        done = self._done
+        due = done - self._told >= _STEP or (done % self._size == 0 and done > self._told)
+        if due and done < self._total:
+            self._tell(done)
 
     def finish(self) -> None:
         """Tell that all is done."""
         self._done = self._total
-        self._tell()
+        self._tell(self._total)
 
-    def _tell(self) -> None:
+    def _tell(self, done: int) -> None:
+        self._told = done
         with np.errstate(**self._errors):
-            self._report(self._done, self._total)
+            self._report(done, self._total)

@@ -73,7 +73,7 @@ def plot(
     # Figure alone keeps no global state, unlike pyplot, so any thread may draw.
     from matplotlib.figure import Figure
 
-    file_format = _file_format(path)
+    chosen = file_format(path)
     series = samples_array(samples)
     outliers = _checked_outliers(indices, series.size)
     reach = threshold_value(threshold) * standard_deviation
@@ -92,10 +92,11 @@ def plot(
         axes.set_title(title)
     # Inside the axes it would cover samples, perhaps the very outliers.
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    figure.savefig(path, format=file_format)
+    figure.savefig(path, format=chosen)
 
 
-def _file_format(path: str | os.PathLike[str]) -> str:
+def file_format(path: str | os.PathLike[str]) -> str:
+    """Return what a picture's ending says, ``png`` or ``svg``."""
     ending = os.path.splitext(os.fspath(path))[1].lower()
     if ending not in _FORMATS:
         raise ValueError(f"path must end in .png or .svg, not {ending or 'nothing'}: {path}")

@@ -226,6 +226,53 @@ bool cshim_view_acquire_arrow(cshim_object *object, cshim_view *view);
 /// Gives a view up.
 void cshim_view_release(void *view);
 
+// MARK: - kept.c
+
+/// The view of shared memory that one call after the other is given. Attached threads use what changes.
+typedef struct cshim_kept_view {
+    // What never changes: the memory, as of cshim_share, and who keeps it.
+    void *base;
+    ptrdiff_t count;
+    ptrdiff_t stride;
+    ptrdiff_t item_size;
+    const char *format;
+    bool read_only;
+    void *owner;
+    cshim_release_owner retain_owner;
+    cshim_release_owner release_owner;
+    // What changes.
+    bool is_in_use;               ///< by a call that was given view and exporter, and gives them back at its end
+    cshim_object *_Nullable view; ///< owned, as is the exporter; both null while there is none
+    cshim_exporter *_Nullable exporter;
+    struct cshim_kept_view *_Nullable previous;
+    struct cshim_kept_view *_Nullable next;
+} cshim_kept_view;
+
+/// A new one, without a view. `owner` lives until it is closed. Any thread, attached or not. Null when there is no
+/// memory, or CPython has no GIL to guard it.
+cshim_kept_view *_Nullable cshim_kept_view_new(
+    void *base,
+    ptrdiff_t count,
+    ptrdiff_t stride,
+    ptrdiff_t item_size,
+    const char *format,
+    bool read_only,
+    void *owner,
+    cshim_release_owner retain_owner,
+    cshim_release_owner release_owner);
+
+/// Has a call use the view, which is made if there is none; cshim_frame_release takes it back. If Python keeps it
+/// longer, it is Python's from then on, with a count on `owner`. Nulls on failure, and with no exception raised when
+/// another call uses it.
+cshim_lent cshim_kept_view_use(cshim_kept_view *kept);
+
+/// No call uses it any more, and its memory is about to be given back. Any thread, attached or not. Returns false if
+/// somebody in Python has got hold of the exporter all the same: the memory must stay.
+bool cshim_kept_view_close(cshim_kept_view *kept);
+
+/// Gives up the view, if its interpreter still runs, and the memory of `kept` itself.
+void cshim_kept_view_free(cshim_kept_view *kept);
+
 // MARK: - call.c
 
 /// New reference to an imported module. `name` is a str.
@@ -254,6 +301,36 @@ cshim_object *_Nullable *_Nullable cshim_frame_begin(uint32_t interpreter, ptrdi
 /// Gives up the first `count` arguments, and ends what was lent. Returns whether a view escaped: its exporter is left
 /// in its cell, for cshim_lend_escaped.
 bool cshim_frame_release(cshim_object *_Nullable *_Nonnull frame, ptrdiff_t capacity, ptrdiff_t count);
+
+/// What became of a call with views that are kept.
+typedef enum __attribute__((enum_extensibility(closed))) {
+    CSHIM_KEPT_REFUSED,  ///< nothing was done: this thread is not admitted
+    CSHIM_KEPT_UNUSABLE, ///< nothing was done: another call uses one of the views, or there is none
+    CSHIM_KEPT_OPEN,     ///< there is a result, or an exception is raised, and cshim_call_kept_end is due
+    CSHIM_KEPT_INTEGER,  ///< the call is over, and its result was an integer
+} cshim_kept_outcome;
+
+typedef struct {
+    union {
+        cshim_object *_Nullable result; ///< of an open call: owned, or null with an exception raised
+        int64_t integer;
+    };
+    cshim_kept_outcome outcome;
+    cshim_attachment attachment; ///< of an open call
+} cshim_kept_call;
+
+/// A call with views that are kept for all of its arguments, of an object of the interpreter with the given number.
+/// Attaches this thread, until the call has ended. With `reads_integer` a result that is an int of 64 bits is read on
+/// the way and given up, and the call ended; -1 comes as a result like any other.
+cshim_kept_call cshim_call_kept(
+    uint32_t interpreter,
+    cshim_object *callable,
+    cshim_kept_view *const _Nonnull *_Nonnull views,
+    ptrdiff_t count,
+    bool reads_integer);
+
+/// Ends a call that was made: its views are free for others, or Python's. Undoes the attachment.
+void cshim_call_kept_end(cshim_kept_view *const _Nonnull *_Nonnull views, ptrdiff_t count, cshim_attachment attachment);
 
 /// Ends the last call that began on this thread and has not ended.
 void cshim_frame_end(cshim_object *_Nullable *_Nonnull frame);
@@ -359,6 +436,14 @@ void cshim_take_back(void *state);
 /// A descriptor of zeroed anonymous memory of `length` bytes that can neither shrink nor grow (memfd_create, sealed),
 /// to be closed by the caller; or a negative errno. Needs no interpreter.
 int32_t cshim_sealed_memory(ptrdiff_t length);
+
+// MARK: - heap.c
+
+/// How many bytes malloc has handed out that were not freed, over all threads (mallinfo2). Needs no interpreter.
+int64_t cshim_heap_bytes(void);
+
+/// Gives free memory of malloc back to the system (malloc_trim). Needs no interpreter.
+void cshim_heap_trim(void);
 
 // MARK: - ledger.c
 

@@ -12,21 +12,28 @@ public struct DetectionOptions: Sendable, Hashable {
     public let threshold: Double
     /// What happens to NaN and infinity.
     public let nonFinite: NonFinite
+    /// On how many threads one detection runs, at most. There are fewer where there is less than a million samples for each; and
+    /// ``OutlierDetector/Engine/subprocess``, which mostly reads and writes text, runs on one.
+    public let threads: Int
 
     /// Options.
     ///
-    /// - Throws: ``OutlierError/invalidThreshold(_:)`` for a threshold that is negative or not finite.
-    public init(threshold: Double = 2, nonFinite: NonFinite = .raise) throws(OutlierError) {
+    /// - Throws: ``OutlierError/invalidThreshold(_:)`` for a threshold that is negative or not finite,
+    ///   ``OutlierError/invalidThreads(_:)`` for less than one thread.
+    public init(threshold: Double = 2, nonFinite: NonFinite = .raise, threads: Int = 1) throws(OutlierError) {
         guard threshold.isFinite, threshold >= 0 else { throw .invalidThreshold(threshold) }
+        guard threads >= 1 else { throw .invalidThreads(threads) }
         self.threshold = threshold
         self.nonFinite = nonFinite
+        self.threads = threads
     }
 
     private init() {
         threshold = 2
         nonFinite = .raise
+        threads = 1
     }
 
-    /// Two standard deviations; NaN and infinity are errors.
+    /// Two standard deviations; NaN and infinity are errors; one thread.
     public static let standard = DetectionOptions()
 }

@@ -37,9 +37,7 @@ func reporting<R>(
     _ body: (_ keywords: PythonKeywords) throws(OutlierError) -> R
 ) throws -> R {
     try reporting(to: progress) { progress throws(OutlierError) in
-        try body([
-            "threshold": options.threshold, "nan": options.nonFinite.rawValue, "progress": PythonCallback(progress),
-        ])
+        try body(options.keywords(progress: PythonCallback(progress)))
     }
 }
 

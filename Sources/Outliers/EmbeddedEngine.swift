@@ -1,10 +1,11 @@
 public import PythonBridge
 
-/// numpy in this process, on Swift's memory: `pyoutliers.detect_allocating`. Nothing is copied in either direction.
+/// numpy in this process, on Swift's memory: `pyoutliers.detect_into`. Nothing is copied in either direction.
 ///
 /// A crash in Python or in an extension ends the process.
 public struct EmbeddedEngine: OutlierEngine {
-    private let detect: PythonFunction
+    private let detectInto: PythonFunction
+    private let detectAllocating: PythonFunction
     private let moments: PythonFunction
 
     /// Looks the functions up.
@@ -12,14 +13,16 @@ public struct EmbeddedEngine: OutlierEngine {
     /// - Throws: ``OutlierError/python(_:)`` when `pyoutliers`, or numpy, cannot be imported.
     public init(python: PythonInterpreter) throws(OutlierError) {
         do throws(PythonError) {
-            detect = try python.function("detect_allocating", in: "pyoutliers")
+            detectInto = try python.function("detect_into", in: "pyoutliers")
+            detectAllocating = try python.function("detect_allocating", in: "pyoutliers")
             moments = try python.function("moments", in: "pyoutliers")
         } catch {
             throw .python(error)
         }
     }
 
-    /// Finds the outliers; Python asks Swift for the memory of the indices, exactly as much as they need.
+    /// Finds the outliers. Python writes the indices to memory for as many as there can be, of which only what they need is touched; for a
+    /// series of many millions it asks Swift for the memory, exactly as much as they need.
     ///
     /// - Throws: ``OutlierError``.
     public func outliers<Element: SampleElement>(
@@ -43,10 +46,37 @@ public struct EmbeddedEngine: OutlierEngine {
         in samples: StridedView<Element>, options: DetectionOptions, keywords: PythonKeywords?
     ) throws(OutlierError) -> SharedBuffer<Int> {
         try rethrowing(samples, options) { () throws(PythonError) in
-            let indices: SharedBuffer<Int> = try detect(samples, BufferAllocator<Int>(), keywords: keywords)
+            let indices = try indices(of: samples, options.most(among: samples.count), keywords)
             try checkIndices(indices, of: samples.count)
             return indices.readOnly
         }
+    }
+
+    /// So many indices are reserved ahead: 32 MiB of addresses.
+    private static let mostReserved = 1 << 22
+
+    private func indices<Element: SampleElement>(
+        of samples: StridedView<Element>, _ most: Int, _ keywords: PythonKeywords?
+    ) throws(PythonError) -> SharedBuffer<Int> {
+        func allocated() throws(PythonError) -> SharedBuffer<Int> {
+            try detectAllocating(samples, BufferAllocator<Int>(), keywords: keywords)
+        }
+        guard most <= Self.mostReserved else { return try allocated() }
+        let indices = try SharedBuffer<Int>(capacity: most)
+        let count: Int
+        do throws(PythonError) {
+            count = try detectInto(samples, indices, keywords: keywords)
+        } catch {
+            // Squares that underflow make the deviation too small for Chebyshev.
+            guard case .exception(let exception) = error, exception.message.hasPrefix("indices is too small") else {
+                throw error
+            }
+            return try allocated()
+        }
+        guard (0...most).contains(count) else {
+            throw .conversion(expected: "a count from 0 to \(most)", found: "\(count)")
+        }
+        return indices.extracting(0..<count)
     }
 
     /// The mean and the standard deviation.
@@ -56,7 +86,7 @@ public struct EmbeddedEngine: OutlierEngine {
         of samples: StridedView<Element>, options: DetectionOptions
     ) throws(OutlierError) -> Moments {
         try rethrowing(samples, options) { () throws(PythonError) in
-            let pair: [Double] = try moments(samples, keywords: ["nan": options.nonFinite.rawValue])
+            let pair: [Double] = try moments(samples, keywords: options.momentsKeywords)
             guard pair.count == 2 else { throw .conversion(expected: "two numbers", found: "\(pair.count)") }
             return Moments(mean: pair[0], standardDeviation: pair[1])
         }
@@ -64,10 +94,32 @@ public struct EmbeddedEngine: OutlierEngine {
 }
 
 extension DetectionOptions {
-    var keywords: PythonKeywords { ["threshold": threshold, "nan": nonFinite.rawValue] }
+    /// How many outliers there can be, and one more for rounding. Source: Chebyshev's inequality.
+    fileprivate func most(among count: Int) -> Int {
+        threshold > 1 ? Int(Double(count) / (threshold * threshold)) + 1 : count
+    }
+
+    var keywords: PythonKeywords { PythonKeywords(entries) }
+
+    /// The keywords, with what a detection is to tell its progress to.
+    func keywords(progress: PythonCallback) -> PythonKeywords {
+        PythonKeywords(entries + [(name: "progress", value: progress)])
+    }
+
+    /// The keywords of `pyoutliers.moments`.
+    var momentsKeywords: PythonKeywords { PythonKeywords(momentsEntries) }
+
+    private typealias Entry = (name: String, value: any PythonConvertible)
+
+    private var entries: [Entry] { [(name: "threshold", value: threshold)] + momentsEntries }
+
+    private var momentsEntries: [Entry] {
+        let nan: Entry = (name: "nan", value: nonFinite.rawValue)
+        return threads == 1 ? [nan] : [nan, (name: "threads", value: threads)]
+    }
 }
 
-/// - Throws: ``PythonError/conversion(expected:found:)`` unless the indices are those of samples, ascending.
+/// - Throws: `PythonError.conversion(expected:found:)` unless the indices are those of samples, ascending.
 func checkIndices(_ indices: some Collection<Int>, of count: Int) throws(PythonError) {
     var next = 0
     for index in indices {

@@ -12,11 +12,15 @@ public struct OutlierDetector: Sendable {
         case embedded
         /// numpy in this process, over lists.
         case copying
+        /// numpy in a process of its own, on Swift's memory.
+        case worker
+        /// numpy in a process that is started for each detection, over JSON.
+        case subprocess
         /// Swift alone.
         case native
 
         /// Whether the engine runs in this process's Python.
-        public var usesPython: Bool { self != .native }
+        public var usesPython: Bool { [.embedded, .copying].contains(self) }
     }
 
     /// What runs the detection.
@@ -30,11 +34,15 @@ public struct OutlierDetector: Sendable {
     ///   - engine: The engine.
     ///   - options: What counts as an outlier.
     ///   - python: How to start Python, where the engine needs it.
-    /// - Throws: ``OutlierError/python(_:)`` when Python does not start, or `pyoutliers` or numpy cannot be imported.
+    ///   - timeout: How long a detection in a process of its own may take before the process is ended; nil for any time. An engine in this
+    ///     process takes its time, which the progress of a detection can end.
+    /// - Throws: ``OutlierError/python(_:)`` when Python does not start, or `pyoutliers` or numpy cannot be imported, which
+    ///   ``Engine/worker`` and ``Engine/subprocess`` find out later.
     public init(
-        engine: Engine = .embedded, options: DetectionOptions = .standard, python: PythonConfiguration = .init()
+        engine: Engine = .embedded, options: DetectionOptions = .standard, python: PythonConfiguration = .init(),
+        timeout: Duration? = nil
     ) throws(OutlierError) {
-        self.init(engine: try engine.make(python: python), options: options)
+        self.init(engine: try engine.make(python: python, timeout: timeout), options: options)
     }
 
     /// A detector that runs on an engine of your own.
@@ -91,9 +99,13 @@ public struct OutlierDetector: Sendable {
 }
 
 extension OutlierDetector.Engine {
-    func make(python configuration: PythonConfiguration) throws(OutlierError) -> any OutlierEngine {
+    func make(
+        python configuration: PythonConfiguration, timeout: Duration?
+    ) throws(OutlierError) -> any OutlierEngine {
         switch self {
         case .native: return NativeEngine()
+        case .subprocess: return try SubprocessEngine(python: configuration, timeout: timeout)
+        case .worker: return WorkerEngine(python: configuration, timeout: timeout)
         case .embedded: return try EmbeddedEngine(python: try Self.start(configuration))
         case .copying: return try CopyingEngine(python: try Self.start(configuration))
         }

@@ -1,4 +1,5 @@
 public import PythonBridge
+public import PythonWorkers
 
 /// Why a detection failed.
 public enum OutlierError: Error, Sendable {
@@ -6,8 +7,14 @@ public enum OutlierError: Error, Sendable {
     case nonFiniteSample(index: Int, value: Double)
     /// The threshold is negative or not finite.
     case invalidThreshold(Double)
+    /// There is no thread to run on.
+    case invalidThreads(Int)
     /// Python, or the memory it shares, failed.
     case python(PythonError)
+    /// Python in a process of its own failed.
+    case script(ScriptError)
+    /// A worker, or its call, failed.
+    case worker(WorkerError)
 }
 
 extension OutlierError: CustomStringConvertible {
@@ -17,7 +24,10 @@ extension OutlierError: CustomStringConvertible {
         case .nonFiniteSample(let index, let value):
             "sample \(index) is \(value.isNaN ? "NaN" : value > 0 ? "infinity" : "-infinity")"
         case .invalidThreshold(let threshold): "the threshold \(threshold) is not a finite number from 0 up"
+        case .invalidThreads(let threads): "\(threads) threads are no number from 1 up"
         case .python(let error): "\(error)"
+        case .script(let error): "\(error)"
+        case .worker(let error): "\(error)"
         }
     }
 }

@@ -17,7 +17,6 @@ struct DemoCommand: ParsableCommand {
             let outliers = try Interrupt.python(isUsed: engine.usesPython) {
                 try python.detector(engine).detect(makeTestData())
             }
-            Interrupt.check()
             try StandardOutput.write("\(outliers)\n")
         } catch let error as OutlierError {
             throw Failure(error, input: "the test data") { "sample \($0)" }

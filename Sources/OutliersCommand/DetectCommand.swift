@@ -1,5 +1,4 @@
 public import ArgumentParser
-import Logging
 public import Outliers
 import PythonBridge
 
@@ -11,10 +10,10 @@ struct DetectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "detect", abstract: "Find the outliers of a file or of standard input.")
 
-    @Argument(help: "A .npy, .csv, .tsv, .json or .f64 file; '-' or nothing reads standard input.")
-    var file: String = "-"
+    @Argument(help: "Files: .npy, .csv, .tsv, .json or .f64; '-' or nothing reads standard input.")
+    var files: [String] = []
 
-    @Option(help: "The format, where the ending does not tell it.")
+    @Option(help: "The format of all files, whatever their endings; otherwise the ending tells it.")
     var format: SampleFormat?
 
     @Option(help: "The column's name, or its number from 1; needed where there are several.")
@@ -26,8 +25,22 @@ struct DetectCommand: ParsableCommand {
     @Option(help: "NaN, infinity and empty cells: an error, or left out.")
     var nan: DetectionOptions.NonFinite = .raise
 
-    @Option(help: "What runs the detection.")
-    var engine: OutlierDetector.Engine = .embedded
+    @Option(help: "What runs the detection: embedded, or worker with --workers.")
+    var engine: OutlierDetector.Engine?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How long the detection in a file may take; exit code 75.", valueName: "seconds"))
+    var timeout: Double?
+
+    @Option(
+        parsing: .unconditional, help: "How many files are searched at a time, each in a process of its own.")
+    var workers: Int?
+
+    @Option(
+        parsing: .unconditional,
+        help: "On how many threads a detection runs at most; with --workers, in each of the processes.")
+    var threads: Int = 1
 
     @Flag(help: "Print the whole result as JSON.")
     var json = false
@@ -44,6 +57,18 @@ struct DetectCommand: ParsableCommand {
     @OptionGroup var python: PythonOptions
 
     func validate() throws {
+        if let timeout, !(timeout > 0 && timeout < 1e9) {
+            throw ValidationError("--timeout takes seconds, more than 0")
+        }
+        if let workers, !(1...256).contains(workers) { throw ValidationError("--workers takes a number from 1 to 256") }
+        if !(1...256).contains(threads) { throw ValidationError("--threads takes a number from 1 to 256") }
+        if workers != nil, let engine, engine != .worker {
+            throw ValidationError("--workers is for --engine worker, not \(engine.rawValue)")
+        }
+        if files.count > 1, output != nil || plot != nil {
+            throw ValidationError("--output and --plot are for one file")
+        }
+        if files.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once") }
         if json && indices { throw ValidationError("--json and --indices exclude each other") }
         if let output, !output.hasSuffix(".npy") { throw ValidationError("--output takes a name that ends in .npy") }
         if let plot, ![".png", ".svg"].contains(where: plot.lowercased().hasSuffix) {
@@ -56,25 +81,45 @@ struct DetectCommand: ParsableCommand {
         }
     }
 
+    /// What runs the detection.
+    private var chosenEngine: OutlierDetector.Engine { engine ?? (workers == nil ? .embedded : .worker) }
+
     func run() throws {
-        guard let format = format ?? SampleFormat(ending: file) else {
-            let name = file == "-" ? "standard input" : "the ending of '\(file)'"
-            throw Failure(.usage, "\(name) does not tell the format: give --format npy, csv, tsv, json or f64")
+        let limit = timeout.map { Duration.seconds($0) }
+        let engine = chosenEngine
+        let workers = workers.map(Descriptors.workers)
+        let detection = Detection(format: format, column: column, engine: engine, timeout: limit)
+        let options = try DetectionOptions(threshold: threshold, nonFinite: nan, threads: threads)
+        func detector() throws(Failure) -> OutlierDetector {
+            try python.detector(engine, options: options, timeout: limit, workers: workers)
         }
-        let input = try InputFile(file)
-        let samples = try format.load(input, column: column)
-        do {
-            let options = try DetectionOptions(threshold: threshold, nonFinite: nan)
-            let (detector, outliers) = try Interrupt.python(isUsed: engine.usesPython) {
-                let detector = try python.detector(engine, options: options)
-                let progress = Progress("searching \(input.name)", total: 2 * samples.series.count)
-                return (detector, try samples.series.outliers(by: detector, progress: progress))
+        guard files.count > 1 else {
+            return try detection.run(
+                files.first ?? "-", detector: detector,
+                progress: { samples, input in
+                    let progress = Progress(
+                        "searching \(input.name)", total: 2 * samples.series.count, unitSize: samples.series.pitch)
+                    guard progress.isShown else { return nil }
+                    return { progress.update($0, of: $1) }
+                },
+                report: { outcome, detector in try report(outcome.indices, of: outcome.series, by: detector) })
+        }
+        for file in files {
+            do throws(Failure) {
+                _ = try detection.format(of: file)
+            } catch {
+                if error.code == .usage { throw error }
             }
-            try report(outliers, of: samples.series, by: detector)
-        } catch let error as OutlierError {
-            log.debug("\(error)", metadata: error.traceback.map { ["traceback": "\($0)"] })
-            throw Failure(error, input: input.name, position: samples.position)
         }
+        let many = ManyFiles(files: files, detection: detection, count: workers ?? 1) {
+            [json, indices, threshold] file, outcome, detector in
+            if indices { return DetectionReport.list(outcome.indices, file: file) }
+            let report = DetectionReport(
+                series: outcome.series, indices: outcome.indices, moments: try outcome.series.moments(by: detector),
+                threshold: threshold, engine: engine)
+            return json ? report.json(file: file) : Printout("\(file)\n\(report.table)\n")
+        }
+        try many.run(by: try Interrupt.python(isUsed: engine.usesPython, detector))
     }
 
     private func report(
@@ -83,16 +128,16 @@ struct DetectCommand: ParsableCommand {
         // What is printed means that all of it worked; and the output may replace the input, so that it comes behind its readers.
         let picture = try plot.map(OutputFile.init)
         let list = try output.map(OutputFile.init)
-        let text: String
+        let text: Printout
         if indices && plot == nil {
-            text = DetectionReport.list(outliers) + "\n"
+            text = DetectionReport.list(outliers)
         } else {
-            let moments = try Interrupt.python(isUsed: engine.usesPython) { () throws(OutlierError) in
+            let moments = try Interrupt.python(isUsed: chosenEngine.usesPython) { () throws(OutlierError) in
                 try series.moments(by: detector)
             }
             let report = DetectionReport(
-                series: series, indices: outliers, moments: moments, threshold: threshold, engine: engine)
-            text = json ? report.json + "\n" : indices ? DetectionReport.list(outliers) + "\n" : report.table
+                series: series, indices: outliers, moments: moments, threshold: threshold, engine: chosenEngine)
+            text = json ? report.json() : indices ? DetectionReport.list(outliers) : Printout(report.table)
             if let picture {
                 try Interrupt.python { () throws(Failure) in
                     try Plot(report, python: python.configuration).draw(to: picture)
@@ -102,15 +147,6 @@ struct DetectCommand: ParsableCommand {
         if let list { try NumpyWriter.write(outliers, to: list) }
         Interrupt.check()
         for file in [picture, list] { try file?.commit() }
-        Interrupt.check()
         try StandardOutput.write(text)
-    }
-}
-
-extension OutlierError {
-    /// Python's traceback, where there is one.
-    var traceback: String? {
-        if case .python(.exception(let exception)) = self { return exception.traceback }
-        return nil
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import PythonBridge
+import PythonWorkers
 
 /// `outliers doctor`: what the program found, and what is wrong.
 struct DoctorCommand: ParsableCommand {
@@ -11,7 +12,6 @@ struct DoctorCommand: ParsableCommand {
     func run() throws {
         var report = Report()
         let isUsable = Interrupt.python { report.examine(python.configuration) }
-        Interrupt.check()
         try StandardOutput.write(report.text)
         if !isUsable { throw Failure(.unavailable, "Python cannot be used; see 'wrong' above") }
     }
@@ -43,9 +43,17 @@ extension DoctorCommand {
                     "matplotlib", python, advice: "only --plot needs it: \(installing("matplotlib", environment))")
                 return isUsable
             } catch {
-                line("wrong", "\(error)".firstLine)
+                line("wrong", "\(error)".firstLine + advice(error, configuration))
                 return false
             }
+        }
+
+        /// What an environment is good for that cannot be used in this process: in one of its own Python may be of any version.
+        private func advice(_ error: PythonError, _ configuration: PythonConfiguration) -> String {
+            guard case .environment = error, (try? PythonExecutable(configuration.environment).locate()) != nil else {
+                return ""
+            }
+            return "; --engine worker and subprocess can use this one"
         }
 
         private func installing(_ package: String, _ environment: PythonEnvironment.Location) -> String {

@@ -1,16 +1,21 @@
 import Glibc
 import PythonBridge
+import PythonWorkers
 import Synchronization
 
 /// Ctrl-C, and whatever else asks the program to end: SIGINT, SIGTERM and SIGHUP.
 ///
 /// They are blocked in every thread, and one thread waits for them. When one comes, the Python code that runs is cancelled, and half a
-/// second is for it and for Python's exit handlers; then, and at once where no Python code runs, the process ends by the signal itself.
+/// second is for it and for Python's exit handlers; then, and at once where no Python code runs, the process ends by the signal itself,
+/// and whatever Python has a process of its own with it.
 /// A second signal ends that half second.
 enum Interrupt {
     /// The first signal that has come; 0 before.
     private static let received = Atomic<Int32>(0)
     private static let isInPython = Atomic<Bool>(false)
+    private static let endsByItself = Atomic<Bool>(false)
+    /// The signal that work which ends by itself was asked by; 0 before.
+    private static let asked = Atomic<Int32>(0)
     private static let cancellation = PythonCancellation()
 
     /// Begins to wait. There must be no other thread yet, since those inherit what is blocked.
@@ -42,6 +47,19 @@ enum Interrupt {
         return try cancellation.run(body)
     }
 
+    /// Runs work that the first signal only asks to end, with what it has got so far; behind it the process ends by that signal. A second
+    /// signal ends it as anything else.
+    ///
+    /// - Parameter body: Is told how to see whether it was asked.
+    static func asking<R, E>(_ body: (_ isAsked: () -> Bool) throws(E) -> R) throws(E) -> R {
+        endsByItself.store(true, ordering: .sequentiallyConsistent)
+        defer { endsByItself.store(false, ordering: .sequentiallyConsistent) }
+        let result = try body { asked.load(ordering: .sequentiallyConsistent) != 0 }
+        let signal = asked.load(ordering: .sequentiallyConsistent)
+        if signal != 0 { end(by: signal) }
+        return result
+    }
+
     /// Goes no further when a signal has come. To be called before anything that lasts is done, such as printing the result.
     static func check() {
         if received.load(ordering: .sequentiallyConsistent) != 0 { exit(EXIT_FAILURE) }
@@ -53,6 +71,10 @@ enum Interrupt {
         var set = signalSet([SIGINT, SIGTERM, SIGHUP])
         var signal: Int32 = 0
         while unsafe sigwait(&set, &signal) != 0 {}
+        if endsByItself.load(ordering: .sequentiallyConsistent) {
+            asked.store(signal, ordering: .sequentiallyConsistent)
+            while unsafe sigwait(&set, &signal) != 0 {}
+        }
         received.store(signal, ordering: .sequentiallyConsistent)
         if isInPython.load(ordering: .sequentiallyConsistent) {
             cancellation.cancel()
@@ -70,6 +92,7 @@ enum Interrupt {
     /// Whichever thread comes first ends the process; the other one gets no further than the files.
     private static func end(by signal: Int32) -> Never {
         OutputFile.removeAll {
+            PythonScript.killAll()
             TerminalLine.end(with: "outliers: interrupted\n")
             Glibc.signal(signal, SIG_DFL)
             var set = signalSet([signal])

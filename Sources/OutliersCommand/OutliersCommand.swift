@@ -14,12 +14,17 @@ struct OutliersCommand: ParsableCommand {
             75 timed out. OUTLIERS_LOG_LEVEL=debug logs what happens.
             """,
         version: "0.1.0",
-        subcommands: [DetectCommand.self, DemoCommand.self, DoctorCommand.self]
+        subcommands: [
+            DetectCommand.self, DemoCommand.self, DoctorCommand.self, BenchCommand.self, ProfileCommand.self,
+            SoakCommand.self, MeasureDetectionCommand.self, EngineProfileCommand.self,
+        ]
     )
 
     /// Every failure ends here, as one line and an exit code.
     static func main() {
         Interrupt.start()
+        // A file that may not grow is an error, as a full disk is. Source: setrlimit(2), `RLIMIT_FSIZE`.
+        signal(SIGXFSZ, SIG_IGN)
         startLogging()
         do {
             var command = try parseAsRoot()
@@ -38,8 +43,15 @@ struct OutliersCommand: ParsableCommand {
             }
             // ArgumentParser adds the usage on further lines; --help shows it when asked for.
             let message = message(for: error).firstLine
-            fail(Failure(code == .validationFailure ? .usage : .bug, "\(message) (see 'outliers --help')"))
+            fail(Failure(code == .validationFailure ? .usage : .bug, "\(message) (see '\(help)')"))
         }
+    }
+
+    /// How to get the help of the command that was given.
+    private static var help: String {
+        let given = CommandLine.arguments.dropFirst().first
+        let command = configuration.subcommands.map { $0.configuration.commandName }.first { $0 == given } ?? nil
+        return "outliers \(command.map { "\($0) " } ?? "")--help"
     }
 
     private static func fail(_ failure: Failure) -> Never {

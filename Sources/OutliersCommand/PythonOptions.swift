@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import Outliers
 import PythonBridge
+import PythonWorkers
 
 /// Which Python the command uses.
 struct PythonOptions: ParsableArguments {
@@ -20,20 +21,52 @@ struct PythonOptions: ParsableArguments {
             searchPaths: Self.packageDirectory.map { [$0] } ?? [])
     }
 
+    /// The same, with a directory that modules are looked for in first.
+    func configuration(searching directory: String) -> PythonConfiguration {
+        var configuration = configuration
+        configuration.searchPaths.insert(directory, at: 0)
+        return configuration
+    }
+
+    /// A pool of workers, none of which is started.
+    func pool(count: Int, timeout: Duration? = nil) -> PythonWorkers {
+        // What a worker writes is no message of the program's.
+        var logger = Logger(label: "outliers.worker")
+        logger.logLevel = log.logLevel <= .debug ? log.logLevel : .critical
+        return PythonWorkers(
+            WorkerConfiguration(
+                count: count, python: PythonExecutable(configuration.environment),
+                searchPaths: configuration.searchPaths, timeout: timeout, logger: logger))
+    }
+
     /// A detector, where everything that it needs can be used.
     ///
     /// - Throws: ``Failure``: whatever Python raises this early is about the packages, not about the samples.
     func detector(
-        _ engine: OutlierDetector.Engine, options: DetectionOptions = .standard
+        _ engine: OutlierDetector.Engine, options: DetectionOptions = .standard, timeout: Duration? = nil,
+        workers: Int? = nil
     ) throws(Failure) -> OutlierDetector {
+        if engine == .worker {
+            return OutlierDetector(
+                engine: WorkerEngine(workers: pool(count: workers ?? 1, timeout: timeout)), options: options)
+        }
+        return try preparing("pyoutliers") { () throws(OutlierError) in
+            try OutlierDetector(engine: engine, options: options, python: configuration, timeout: timeout)
+        }
+    }
+
+    /// Does what needs Python and its packages.
+    ///
+    /// - Throws: ``Failure``, with whatever Python raises as ``Failure/Code/unavailable``.
+    func preparing<R>(_ name: String, _ body: () throws(OutlierError) -> R) throws(Failure) -> R {
         do throws(OutlierError) {
-            return try OutlierDetector(engine: engine, options: options, python: configuration)
+            return try body()
         } catch {
             log.debug("\(error)", metadata: error.traceback.map { ["traceback": "\($0)"] })
             if case .python(.exception(let exception)) = error {
-                throw Failure(.unavailable, "pyoutliers: \(exception.summary); 'outliers doctor' tells more")
+                throw Failure(.unavailable, "\(name): \(exception.summary); 'outliers doctor' tells more")
             }
-            throw Failure(error, input: "pyoutliers") { "sample \($0)" }
+            throw Failure(error, input: name) { "sample \($0)" }
         }
     }
 

@@ -12,10 +12,16 @@ let package = Package(
         .systemLibrary(name: "CPythonAPI", path: "CPythonAPI", pkgConfig: "python3-embed"),
         .target(name: "CallPathInC", dependencies: ["CPythonAPI"], path: "CallPathInC"),
         .executableTarget(
+            name: "CallCosts",
+            dependencies: ["CallPathInC", .product(name: "PythonBridge", package: "python-bridge")],
+            path: "CallCosts"
+        ),
+        .executableTarget(
             name: "Speed",
             dependencies: [
                 "CallPathInC",
                 .product(name: "PythonBridge", package: "python-bridge"),
+                .product(name: "PythonWorkers", package: "python-bridge"),
                 .product(name: "Outliers", package: "python-bridge"),
                 .product(name: "Benchmark", package: "benchmark"),
             ],

@@ -338,6 +338,17 @@ def keep(view, name: str) -> None:
     kept[name] = how.keep(view)
 
 
+choice: list[str] = []
+
+
+def choose(name: str) -> None:
+    choice[:] = [name]
+
+
+def keep_by_choice(view) -> None:
+    keep(view, choice[0])
+
+
 def seen_of(name: str):
     return ways[name].read(kept[name]) if name in kept else None
 

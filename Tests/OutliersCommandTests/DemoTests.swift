@@ -8,7 +8,7 @@ import Testing
         scratch = try Scratch()
     }
 
-    @Test(arguments: engines)
+    @Test(arguments: allEngines)
     func `the outliers of the test data are always the same`(engine: String) async throws {
         #expect(try await outliers("demo", "--engine", engine).succeeds() == "[7, 113, 835]\n")
     }

@@ -14,10 +14,10 @@ import Testing
     @Test(arguments: [
         (["--frobnicate"], "--frobnicate"), (["frobnicate"], "frobnicate"),
         (["detect", "--frobnicate"], "--frobnicate"),
-        (["detect", "a.csv", "b.csv"], "b.csv"), (["demo", "x"], "'x'"), (["doctor", "x"], "'x'"),
+        (["demo", "x"], "'x'"), (["doctor", "x"], "'x'"),
         (["demo", "--json"], "--json"), (["detect", nile, "--engine"], "--engine"),
-        (["detect", nile, "--engine", "warp"], "'embedded', 'copying' or 'native'"),
-        (["demo", "--engine", "warp"], "'embedded', 'copying' or 'native'"),
+        (["detect", nile, "--engine", "warp"], "'embedded', 'copying', 'worker', 'subprocess' or 'native'"),
+        (["demo", "--engine", "warp"], "'embedded', 'copying', 'worker', 'subprocess' or 'native'"),
         (["detect", nile, "--nan", "keep"], "--nan"),
         (["detect", nile, "--json", "--indices"], "--json and --indices"), (["detect", nile, "--column"], "--column"),
         (["detect", nile, "--output"], "--output"), (["detect", nile, "--plot"], "--plot"), (["-x"], "-x"),
@@ -25,6 +25,12 @@ import Testing
     ])
     func `wrong usage is named`(arguments: [String], part: String) async throws {
         try await outliers(arguments).fails(64, part)
+    }
+
+    @Test(arguments: [("detect", "--frobnicate"), ("soak", "--seconds=no"), ("bench", "x"), ("-x", "y"), ("what", "y")])
+    func `wrong usage names the help of the command`(command: String, argument: String) async throws {
+        let known = ["detect", "soak", "bench"].contains(command) ? "\(command) " : ""
+        try await outliers(command, argument).fails(64, "(see 'outliers \(known)--help')")
     }
 
     @Test(arguments: ["-1", "-1e-300", "nan", "inf", "-inf", "1e999", "two", "", "2,5", "2 "])
@@ -60,6 +66,22 @@ import Testing
     func `a directory is no input`(format: String) async throws {
         let path = try scratch.directory("d.\(format)")
         try await outliers("detect", path).fails(66, path, "Is a directory")
+    }
+
+    @Test func `a directory whose name tells no format is no input either`() async throws {
+        let path = try scratch.directory("folder")
+        try await outliers("detect", path).fails(66, "\(path): Is a directory")
+    }
+
+    @Test(arguments: [
+        ("\u{1B}[2J", "\\u{1B}[2J"), ("\u{7}", "\\u{07}"), ("\u{9B}0m", "\\u{009B}0m"), ("\u{7F}", "\\u{7F}"),
+        ("数 é", "数 é"),
+    ])
+    func `what a terminal would obey is shown instead`(cell: String, shown: String) async throws {
+        let path = try scratch.file("x.csv", "1\n\(cell)\n")
+        let error = try await outliers("detect", path).error
+        #expect(error.contains("'\(shown)' is not a number"))
+        #expect(error.unicodeScalars.dropLast().allSatisfy { $0.properties.generalCategory != .control })
     }
 
     @Test(arguments: ["npy", "csv", "tsv", "json", "f64"])

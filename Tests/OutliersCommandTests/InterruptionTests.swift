@@ -80,6 +80,20 @@ import Testing
         #expect(try scratch.names == ["endless.npy"])
     }
 
+    @Test(arguments: [[], ["--workers", "2"]])
+    func `what was printed of other files stays`(options: [String]) async throws {
+        var run = Terminal("detect", "--indices", "--column", "1")
+        run.command += [try scratch.file("x.csv", "1\n2\n"), try endless()] + options
+        run.terminal = true
+        run.columns = 500
+        run.text = "51 %"
+        run.signals = ["SIGTERM"]
+        let end = try await run.run()
+        #expect(end.status == -SIGTERM)
+        #expect(end.output == "\(scratch["x.csv"]): []\n")
+        #expect(end.error.hasSuffix("outliers: interrupted\n"))
+    }
+
     // MARK: Plots
 
     /// An environment whose matplotlib writes half of a picture, says so, and goes on like this; and so does Python at its end.

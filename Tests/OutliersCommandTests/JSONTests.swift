@@ -145,4 +145,53 @@ import Testing
         try await outliers("detect", try json("{\"b\": [1], \"a\": [2]}"), "--column", "c").fails(65, "'c'", "'a', 'b'")
         try await outliers("detect", try json("[1]"), "--column", "c").fails(65, "'c'", "1")
     }
+
+    @Test(arguments: [
+        ("[1,\n 2,\n  x]", "line 3, column 3"), ("[1\n,02]", "line 2, column 2"), ("[1, 2.]", "column 5"),
+        ("[1, +2]", "column 5"), ("[1, .5]", "column 5"), ("[1e]", "column 2"), ("[-]", "column 2"),
+        ("[1, 2,]", "column 7"), ("[1", "column 3"), ("{\"a\": [1], }", "column 12"), ("{a: [1]}", "column 2"),
+        ("{\"a\" [1]}", "column 6"), ("[nul]", "column 2"), ("[-Infinite]", "column 3"), ("{\"\\x\": [1]}", "escape"),
+        ("{\"\\ud800\": [1]}", "escape"), ("{\"a\tb\": [1]}", "column 4"), ("[1] // text", "column 5"),
+    ])
+    func `what is no JSON is told by line and column`(text: String, place: String) async throws {
+        try await outliers("detect", try json(text)).fails(65, "x.json: it is not JSON: line ", place)
+    }
+
+    @Test func `text of any kind is skipped in the other columns`() async throws {
+        let path = try json(
+            "\u{FEFF}{\"é \\\"[\": [\"]\\\\\", {\"b\": [[], {}, [1, true]]}, \"\\u00e9\"], \"v\": [1, 3.5E0, -1.5e+0]}")
+        let report = try await outliers("detect", path, "--column", "v", "--nan", "omit", "--json").report()
+        #expect(report.samples == 3)
+        #expect(report.mean == 1)
+    }
+
+    @Test(arguments: ["\\u00e9\\ud83e\\udd80", "é🦀"])
+    func `a name is the same with escapes and without`(name: String) async throws {
+        for text in ["{\"x\": [9], \"\(name)\": [1, 3]}", "[{\"x\": 9, \"\(name)\": 1}, {\"\(name)\": 3}]"] {
+            let path = try json(text)
+            #expect(try await outliers("detect", path, "--column", "é🦀", "--json").report().mean == 2)
+        }
+    }
+
+    @Test func `of two columns with one name the number tells`() async throws {
+        let path = try json("{\"a\": [1], \"a\": [3]}")
+        try await outliers("detect", path, "--column", "a").fails(64, "several columns are called 'a'", "number")
+        #expect(try await outliers("detect", path, "--column", "2", "--json").report().mean == 3)
+    }
+
+    @Test func `what is no row or no column is named`() async throws {
+        try await outliers("detect", try json("[{\"a\": 1}, 5]")).fails(65, "item 1 is not an object")
+        try await outliers("detect", try json("{\"a\": 5, \"b\": [1]}"), "--column", "a")
+            .fails(65, "'a' is not an array of numbers")
+    }
+
+    @Test func `arrays may be nested, but not without end`() async throws {
+        func nested(_ depth: Int) throws -> String {
+            try json(
+                "{\"v\": [1, 3], \"x\": " + String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+                    + "}")
+        }
+        #expect(try await outliers("detect", try nested(500), "--column", "v", "--json").report().mean == 2)
+        try await outliers("detect", try nested(600), "--column", "v").fails(65, "not JSON", "nested too deeply")
+    }
 }

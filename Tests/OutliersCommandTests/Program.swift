@@ -189,4 +189,6 @@ struct Report: Decodable, Equatable {
     var engine: String
 }
 
-let engines = ["embedded", "copying", "native"]
+let engines = ["embedded", "copying", "worker", "native"]
+/// With the one that starts a process for each detection.
+let allEngines = engines + ["subprocess"]

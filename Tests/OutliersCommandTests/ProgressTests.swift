@@ -24,12 +24,16 @@ import Testing
         #expect(end.status == 0)
         #expect(end.output == "[6000000]\n")
         #expect(end.error.hasSuffix(Terminal.erased))
-        let percents = lines(end).map { $0.wholeMatch(of: #/searching (.+) (\d+) %/#) }
-        #expect(percents.allSatisfy { $0?.1 == path[...] })
-        let numbers = percents.map { $0.flatMap { Int($0.2) } ?? -1 }
+        let parts = lines(end).map {
+            $0.wholeMatch(of: #/searching (.+) \[(#*)(-*)\] (\d+) % \d+(\.\d)? [kMG]?B/s(.*)/#)
+        }
+        #expect(parts.allSatisfy { $0?.1 == path[...] })
+        #expect(parts.allSatisfy { ($0?.2.count ?? 0) + ($0?.3.count ?? 0) == 20 })
+        let numbers = parts.map { $0.flatMap { Int($0.4) } ?? -1 }
         #expect(numbers.count >= 10)
-        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 })
+        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 <= $1 })
         #expect(numbers.last == 100)
+        #expect(parts.last??.3 == "")
     }
 
     @Test func `a detection of one pass more never goes back`() async throws {
@@ -38,8 +42,8 @@ import Testing
         run.terminal = true
         let end = try await run.run()
         #expect(end.status == 0)
-        let numbers = lines(end).map { $0.split(separator: " ").dropLast().last.flatMap { Int($0) } ?? -1 }
-        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 })
+        let numbers = lines(end).map { $0.firstMatch(of: #/ (\d+) %/#).flatMap { Int($0.1) } ?? -1 }
+        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 <= $1 })
         #expect(numbers.last == 100)
     }
 
@@ -50,6 +54,45 @@ import Testing
         let end = try await run.run()
         #expect(lines(end).count >= 10)
         #expect(lines(end).allSatisfy { $0.count == 19 && $0.hasSuffix(" %") })
+    }
+
+    @Test(arguments: [(80, true), (50, false)])
+    func `a terminal with less room shows the end of the name`(columns: Int, hasBar: Bool) async throws {
+        var run = Terminal("detect", try await large(), "--engine", "native", "--indices")
+        run.terminal = true
+        run.columns = columns
+        let end = try await run.run()
+        #expect(lines(end).count >= 10)
+        for line in lines(end) {
+            let match = try #require(
+                line.wholeMatch(of: #/searching …\S+x\.npy( \[.{20}\])? \d+ % \S+ .?B/s( \d+:\d\d left)?/#))
+            #expect(line.count < columns)
+            #expect((match.1 != nil) == hasBar)
+        }
+    }
+
+    @Test func `what takes long shows the time that is left`() async throws {
+        let path = scratch["long.f64"]
+        try await python("import os, sys; open(sys.argv[1], 'w'); os.truncate(sys.argv[1], 40 << 30)", path)
+        var run = Terminal("detect", path, "--engine", "embedded")
+        run.terminal = true
+        run.columns = 500
+        run.text = " left"
+        run.signals = ["SIGINT"]
+        let end = try await run.run()
+        #expect(end.error.firstMatch(of: #/ \d+ % [\d.]+ [MG]B/s \d+:\d\d left\r/#) != nil)
+    }
+
+    @Test func `of a pipe is shown what has come so far`() async throws {
+        var run = Terminal("detect", "--format", "f64", "--engine", "native", "--indices")
+        run.terminal = true
+        (run.input, run.times) = ("12345678", 2_500_000)
+        let end = try await run.run()
+        #expect(end.output == "[]\n")
+        let parts = end.error.split(separator: Terminal.erased)
+        let reading = parts.first?.split(separator: "\r") ?? []
+        #expect(!reading.isEmpty)
+        #expect(reading.allSatisfy { $0.wholeMatch(of: #/reading standard input [\d.]+ MB [\d.]+ .B/s/#) != nil })
     }
 
     @Test func `text is shown while it is read, and then while it is searched`() async throws {

@@ -94,7 +94,7 @@ import Testing
         try await withThrowingTaskGroup(of: Bool.self) { group in
             for task in 0..<64 {
                 group.addTask {
-                    let engine = OutlierDetector.Engine.allCases[task % 3]
+                    let engine = OutlierDetector.Engine.allCases[task % OutlierDetector.Engine.allCases.count]
                     let spike = 17 * task % 1000
                     var samples = (0..<1000).map { Double($0 % 7) }
                     samples[spike] = 1000

@@ -13,6 +13,24 @@ func residentBytes() -> Int {
     return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * Int(getpagesize())
 }
 
+/// The most that resident memory was in `body`, less what it is before, in bytes. Source: proc(5), clear_refs and status.
+private func peakBytes(_ body: () throws -> Void) throws -> Int {
+    guard let file = unsafe fopen("/proc/self/clear_refs", "w") else { return 0 }
+    unsafe fputs("5", file)
+    unsafe fclose(file)
+    let before = residentBytes()
+    try body()
+    guard let status = unsafe fopen("/proc/self/status", "r") else { return 0 }
+    defer { unsafe fclose(status) }
+    var line = [CChar](repeating: 0, count: 256)
+    while unsafe fgets(&line, 256, status) != nil {
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard text.hasPrefix("VmHWM:") else { continue }
+        return (Int(text.filter(\.isNumber)) ?? 0) << 10 - before
+    }
+    return 0
+}
+
 /// One MiB, or more under a sanitizer, which keeps what was freed to find who uses it after all.
 private let residentTolerance =
     unsafe dlsym(nil, "__asan_init") ?? dlsym(nil, "__tsan_init") == nil ? 1 << 20 : 1 << 30
@@ -31,6 +49,29 @@ private let residentTolerance =
             let added = residentBytes() - before
             guard indices.count == 10_000, added < max(2 << 20, residentTolerance) else {
                 fatalError("\(indices.count), \(added) bytes")
+            }
+        }
+    }
+
+    @Test(arguments: [1, 2])
+    func `a native detection takes no memory that grows with the samples, but that of its result`(threads: Int) async {
+        await #expect(processExitsWith: .success) { [threads = threads as Int] in
+            // 24 MB and 12 MB of samples; 24 MB of indices where all are outliers.
+            let samples = (0..<3_000_000).map { Double($0 % 1000) }
+            let doubles = StridedView(SharedBuffer(sharing: samples))
+            let floats = StridedView(SharedBuffer(sharing: samples.map { Float($0) }))
+            for (threshold, count) in [(1.73, 6_000), (0, 3_000_000)] {
+                let detector = OutlierDetector(
+                    engine: NativeEngine(), options: try DetectionOptions(threshold: threshold, threads: threads))
+                let added = try peakBytes {
+                    guard try detector.detect(doubles).count == count, try detector.detect(floats).count == count else {
+                        fatalError("a wrong answer")
+                    }
+                }
+                // While it grows, the result may be there twice.
+                guard added < 2 * 8 * count + max(4 << 20, residentTolerance) else {
+                    fatalError("\(threshold): \(added)")
+                }
             }
         }
     }

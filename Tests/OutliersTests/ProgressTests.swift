@@ -28,6 +28,9 @@ private struct SilentEngine: OutlierEngine {
 }
 
 @Suite struct ProgressTests {
+    /// Those that tell on the way. The others do at the end.
+    static let reporting = OutlierDetector.Engine.allCases.filter { $0 != .subprocess }
+
     /// Enough for three calls in each pass.
     static let samples: [Double] = {
         var samples = [Double](repeating: 1, count: 5 << 19)
@@ -35,7 +38,7 @@ private struct SilentEngine: OutlierEngine {
         return samples
     }()
 
-    @Test(arguments: OutlierDetector.Engine.allCases)
+    @Test(arguments: Self.reporting)
     func `two passes are told about once per million samples`(engine: OutlierDetector.Engine) throws {
         let told = Told()
         let samples = Self.samples
@@ -48,7 +51,7 @@ private struct SilentEngine: OutlierEngine {
         #expect(done.count == 5 || done.count == 6)
     }
 
-    @Test(arguments: OutlierDetector.Engine.allCases, [0, 1, 1000])
+    @Test(arguments: Self.reporting, [0, 1, 1000])
     func `little is told of at the end`(engine: OutlierDetector.Engine, count: Int) throws {
         let told = Told()
         let samples = SharedBuffer(sharing: [Float](repeating: 1, count: count))
@@ -103,7 +106,7 @@ private struct SilentEngine: OutlierEngine {
         #expect(told.calls.isEmpty)
     }
 
-    @Test(arguments: OutlierDetector.Engine.allCases)
+    @Test(arguments: Self.reporting)
     func `it may detect itself`(engine: OutlierDetector.Engine) throws {
         let detector = try Reference.detector(engine)
         let nested = Told()
@@ -127,6 +130,14 @@ private struct SilentEngine: OutlierEngine {
         #expect(last == nil)
     }
 
+    @Test func `a process of its own tells at the end`() throws {
+        let told = Told()
+        let found = try Reference.detector(.subprocess).detect(makeTestData(), progress: told.add)
+        #expect(found == [7, 113, 835])
+        #expect(told.calls.map(\.done) == [1000])
+        #expect(told.calls.map(\.total) == [1000])
+    }
+
     @Test func `an engine of one's own tells at least that all is done`() throws {
         let told = Told()
         #expect(try OutlierDetector(engine: SilentEngine()).detect([1.0, 2, 3], progress: told.add).isEmpty)
@@ -143,7 +154,7 @@ private struct SilentEngine: OutlierEngine {
                 given = []
                 def spy(function):
                     return lambda *samples, **keywords: given.append('progress' in keywords) or function(*samples, **keywords)
-                for name in ['detect', 'detect_allocating']: setattr(pyoutliers, name, spy(getattr(pyoutliers, name)))
+                for name in ['detect', 'detect_into']: setattr(pyoutliers, name, spy(getattr(pyoutliers, name)))
                 """)
             for engine in [OutlierDetector.Engine.embedded, .copying] {
                 let detector = try Reference.detector(engine, threshold: 3)

@@ -3,7 +3,7 @@ import PythonBridge
 import Testing
 
 /// A Python that somebody else has started, each test in a process of its own.
-@Suite(.timeLimit(.minutes(5))) struct AdoptionTests {
+@Suite(.timeLimit(.minutes(15))) struct AdoptionTests {
     /// A function of C that takes what cannot be named here, and returns it.
     static func call(_ name: String, _ argument: Int = 0) -> Int {
         typealias Function = @convention(c) (Int) -> Int

@@ -27,6 +27,8 @@ import Testing
 
     enum Passing: CaseIterable {
         case lent, lentWithLayout, shared, sharedWithLayout
+        /// After calls that kept nothing: with another argument, and alone.
+        case sharedAgain, sharedAgainAlone
     }
 
     @Test(arguments: Memory.allCases)
@@ -119,7 +121,9 @@ extension EscapeMatrixTests {
 
         var description: String { "\(isWritable ? "writable" : "read-only") \(memory) \(passing)" }
         var isLent: Bool { passing == .lent || passing == .lentWithLayout }
-        var dimensions: Int { passing == .lent || passing == .shared ? 1 : Cells.shape.count }
+        var dimensions: Int {
+            [.lentWithLayout, .sharedWithLayout].contains(passing) ? Cells.shape.count : 1
+        }
         /// Whether Swift goes on with a copy when a view escapes.
         var becomesPythons: Bool { memory == .array && isWritable }
 
@@ -191,10 +195,22 @@ extension EscapeMatrixTests {
                 case .lentWithLayout: try keep(.lending(array), way)
                 case .shared: try keep(buffer, way)
                 case .sharedWithLayout: try keep(array, way)
+                case .sharedAgain:
+                    try Self.passTwice(buffer)
+                    try keep(buffer, way)
+                case .sharedAgainAlone:
+                    try Self.passTwice(buffer)
+                    try TestPython.fixture("choose", in: "keeping")(way)
+                    try TestPython.fixture("keep_by_choice", in: "keeping")(buffer)
                 }
             }
             return Passed(
                 failure: failure, address: buffer.address, trace: try Trace(of: buffer), memory: .buffer(buffer))
+        }
+
+        private static func passTwice(_ buffer: SharedBuffer<Double>) throws {
+            let length = try TestPython.fixture("length", in: "values")
+            for _ in 0..<2 { #expect(try length(buffer) as Int == buffer.count) }
         }
 
         private func newBuffer() throws -> SharedBuffer<Double> {

@@ -94,7 +94,7 @@ import Testing
         try TestPython.memory("forget")("next")
     }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(15)))
     func `a raw lend's lease ends on whatever thread Python drops the view`() throws {
         let keep = try TestPython.memory("keep_array")
         let buffer = try SharedBuffer<Int>(capacity: 3)

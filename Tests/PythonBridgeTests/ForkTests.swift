@@ -3,7 +3,7 @@ import PythonBridge
 import Testing
 
 /// Processes forked from one where Python runs.
-@Suite(.timeLimit(.minutes(5))) struct ForkTests {
+@Suite(.timeLimit(.minutes(15))) struct ForkTests {
     /// Forks, and has the child run `body` and exit with what it returns. Returns how the child ended. Swift hides fork(2).
     static func fork(_ body: () -> Int32) -> Int32 {
         typealias Fork = @convention(c) () -> pid_t

@@ -66,7 +66,7 @@ extension InterchangeTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(15)))
     func `the threads of polars and pyarrow give memory back`() async {
         await #expect(processExitsWith: .success) {
             let pass = try Self.fixture("pass_through_threads")
@@ -213,7 +213,7 @@ extension InterchangeTests {
     }
 
     /// A hundred thousand times, one test after the other: each keeps a processor busy.
-    @Suite(.serialized, .timeLimit(.minutes(5))) struct LeakTests {
+    @Suite(.serialized, .timeLimit(.minutes(15))) struct LeakTests {
         @Test(arguments: try InterchangeTests.libraries())
         func `a hundred thousand arrays of Swift's memory leave nothing`(library: String) async {
             await #expect(processExitsWith: .success) { [library] in

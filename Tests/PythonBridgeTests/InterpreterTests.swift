@@ -3,7 +3,7 @@ import PythonBridge
 import Testing
 
 /// Start and stop, each test in a process of its own.
-@Suite(.timeLimit(.minutes(2))) struct InterpreterTests {
+@Suite(.timeLimit(.minutes(15))) struct InterpreterTests {
     @Test func `a second start with the same configuration gives the same interpreter`() async {
         await #expect(processExitsWith: .success) {
             #expect(!PythonInterpreter.isRunning)

@@ -3,7 +3,7 @@ import PythonBridge
 import Testing
 
 /// What of the user's settings counts, each test in a process of its own.
-@Suite(.timeLimit(.minutes(2))) struct IsolationTests {
+@Suite(.timeLimit(.minutes(15))) struct IsolationTests {
     @Test func `the user's variables do not count`() async {
         await #expect(processExitsWith: .success) {
             unsafe setenv("PYTHONPATH", "/tmp/from-the-user", 1)

@@ -18,6 +18,61 @@ import Testing
         Array(try SharedBuffer<UInt8>(mapping: file))
     }
 
+    // MARK: - Pages
+
+    /// How many pages of a mapping are in memory. Source: mincore(2).
+    private func residentPages(_ buffer: SharedBuffer<UInt8>) -> Int {
+        var states = [UInt8](repeating: 0, count: buffer.count / Int(getpagesize()))
+        let status = unsafe buffer.withUnsafeBufferPointer { memory in
+            unsafe mincore(UnsafeMutableRawPointer(mutating: memory.baseAddress), memory.count, &states)
+        }
+        return status == 0 ? states.count { $0 & 1 == 1 } : -1
+    }
+
+    @Test func `pages that are given back leave memory, and come back as they were`() throws {
+        // Not on a file system in memory, which has nowhere to read them from.
+        try withTemporaryDirectory(in: "/var/tmp") { folder in
+            let file = folder.path + "/bytes"
+            let (page, count) = (Int(getpagesize()), 4096)
+            let size: Int = try python.evaluate(
+                """
+                (lambda file: [__import__('numpy').arange(\(count)).astype('u1').repeat(\(page)).tofile(file), file.flush(),
+                    __import__('os').fsync(file.fileno()), file.tell()][-1])(open('\(file)', 'wb'))
+                """)
+            #expect(size == count * page)
+            let buffer = try SharedBuffer<UInt8>(mapping: file)
+            let firsts = try buffer.strided(from: 0, by: page, count: count)
+            let values = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
+            #expect(Array(firsts) == values)
+            #expect(residentPages(buffer) == count)
+            buffer.extracting(page..<count * page).evict(0..<count / 2 * page)
+            #expect((count / 2 - 512...count / 2 + 512).contains(residentPages(buffer)))
+            buffer.evict(0..<count * page)
+            #expect(residentPages(buffer) < 16)
+            #expect(Array(firsts) == values)
+        }
+    }
+
+    @Test func `memory that is no file's keeps what is in it`() throws {
+        for buffer in [try SharedBuffer<Int>(capacity: 100_000), try SharedBuffer<Int>(sharedMemoryCapacity: 100_000)] {
+            buffer[0] = 7
+            buffer[99_999] = 8
+            buffer.evict(0..<100_000)
+            #expect(buffer[0] == 7 && buffer[99_999] == 8)
+        }
+    }
+
+    @Test func `what was written to a file is not lost with its pages`() throws {
+        try withTemporaryDirectory { folder in
+            let file = folder.path + "/numbers"
+            writeFile([UInt8](repeating: 0, count: 1 << 20), to: file)
+            let buffer = try SharedBuffer<Int>(mapping: file, access: .readWrite)
+            for index in stride(from: 0, to: buffer.count, by: 100) { buffer[index] = index }
+            buffer.evict(0..<buffer.count)
+            #expect(stride(from: 0, to: buffer.count, by: 100).allSatisfy { buffer[$0] == $0 })
+        }
+    }
+
     // MARK: - Writable mappings
 
     @Test func `what Python and Swift write to a writable mapping is in the file`() throws {

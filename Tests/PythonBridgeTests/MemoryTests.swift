@@ -3,7 +3,7 @@ import PythonBridge
 import Testing
 
 /// Nothing leaks, each test in a process of its own, in which nothing else allocates.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct MemoryTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct MemoryTests {
     /// Runs `body` to warm up, then `count` times, and expects Python's blocks, this process's memory and its descriptors to stay,
     /// and no exporter to be left.
     ///
@@ -15,11 +15,11 @@ import Testing
         for _ in 0..<max(count / 10, 100) { try body(python) }
         let blocks: Int = try settle()
         // Free heap goes back to the system first: what is left then is a leak, not what an allocator retains.
-        trimHeap()
+        Heap.trim()
         let (resident, descriptors, ledger) = (residentBytes(), openDescriptors(), MemoryLedger.total)
         for _ in 0..<count { try body(python) }
         let newBlocks = (try settle() as Int) - blocks
-        trimHeap()
+        Heap.trim()
         let newBytes = residentBytes() - resident
         #expect(newBlocks < tolerance)
         #expect(newBytes <= residentTolerance)
@@ -27,13 +27,6 @@ import Testing
         let change = MemoryLedger.total - ledger
         #expect(change.exportersAlive == 0)
         #expect(change.viewsOpen == 0)
-    }
-
-    /// Gives free heap back to the system. Source: malloc_trim(3), which the module Glibc leaves out.
-    static func trimHeap() {
-        typealias Trim = @convention(c) (Int) -> Int32
-        guard let trim = unsafe dlsym(nil, "malloc_trim") else { return }
-        _ = unsafe unsafeBitCast(trim, to: Trim.self)(0)
     }
 
     /// One MiB, or more under a sanitizer, which keeps what was freed to find who uses it after all.
@@ -49,6 +42,51 @@ import Testing
                 let _: Int = try count(.lending(samples), .lending(&indices))
             }
             #expect(indices == [3, 0])
+        }
+    }
+
+    @Test func `a million calls with the same two buffers make nothing and leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let count = try TestPython.fixture("first_of", in: "leaks")
+            let samples = try SharedBuffer(contentsOf: [1.0, 2, 3])
+            let indices = try SharedBuffer<Int>(capacity: 2)
+            for _ in 0..<2 { let _: Int = try count(samples, indices) }
+            let before = MemoryLedger.total
+            try Self.expectFlat(1_000_000, blocks: 5) { _ in
+                let _: Int = try count(samples, indices)
+            }
+            #expect((MemoryLedger.total - before).exportersMade == 0)
+            #expect(Array(indices) == [3, 0])
+        }
+    }
+
+    @Test func `a million calls with arrays of the same two buffers make nothing and leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let python = try TestPython.start()
+            let samples = try SharedBuffer(contentsOf: [1.0, 2, 3])
+            let indices = try SharedBuffer<Int>(capacity: 2)
+            let asArray = try python.function("asarray", in: "numpy")
+            let (first, second): (PythonObject, PythonObject) = (try asArray(samples), try asArray(indices))
+            let address: Int = try first.attribute("ctypes").attribute("data").read()
+            #expect(address == samples.address)
+            let call = try TestPython.fixture("first_of", in: "leaks").prepared(first, second)
+            let before = MemoryLedger.total
+            try Self.expectFlat(1_000_000, blocks: 5) { _ in
+                let _: Int = try call()
+            }
+            #expect((MemoryLedger.total - before).exportersMade == 0)
+            #expect(Array(indices) == [3, 0])
+        }
+    }
+
+    @Test func `a million buffers that are passed three times leave nothing`() async {
+        await #expect(processExitsWith: .success) {
+            let count = try TestPython.fixture("first_of", in: "leaks")
+            let indices = try SharedBuffer<Int>(capacity: 2)
+            try Self.expectFlat(1_000_000) { _ in
+                let samples = try SharedBuffer<Double>(capacity: 3)
+                for _ in 0..<3 { let _: Int = try count(samples, indices) }
+            }
         }
     }
 

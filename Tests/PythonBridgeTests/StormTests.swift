@@ -40,7 +40,7 @@ private struct Calm {
 
     init() throws {
         blocks = try TestPython.fixture("settle", in: "leaks")()
-        MemoryTests.trimHeap()
+        Heap.trim()
         resident = residentBytes()
     }
 
@@ -67,23 +67,15 @@ private struct Wrong: Error {
     }
 }
 
-/// Chance that can be repeated. Source: Vigna's SplitMix64.
-private struct Chance: RandomNumberGenerator {
-    private var state: UInt64
+/// Chance that can be repeated.
+private typealias Chance = SeededGenerator
 
-    init(_ seed: UInt64) { state = seed }
+extension SeededGenerator {
+    fileprivate init(_ seed: UInt64) { self.init(seed: seed) }
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
+    fileprivate mutating func number(_ bound: Int) -> Int { number(in: 0...bound - 1) }
 
-    mutating func number(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
-
-    mutating func numbers() -> [Int] { (0..<number(20)).map { _ in number(1000) } }
+    fileprivate mutating func numbers() -> [Int] { (0..<number(20)).map { _ in number(1000) } }
 }
 
 /// What threads leave to one another. ThreadSanitizer sees its lock, and not Synchronization's.

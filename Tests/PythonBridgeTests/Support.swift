@@ -115,8 +115,10 @@ func thrown(_ body: () throws -> Void) -> PythonError? {
 }
 
 /// A new folder that is removed when `body` returns.
-func withTemporaryDirectory<R>(named name: String = "files", _ body: (TemporaryDirectory) throws -> R) throws -> R {
-    var template = Array("/tmp/python-bridge-XXXXXX".utf8CString)
+func withTemporaryDirectory<R>(
+    in parent: String = "/tmp", named name: String = "files", _ body: (TemporaryDirectory) throws -> R
+) throws -> R {
+    var template = Array("\(parent)/python-bridge-XXXXXX".utf8CString)
     guard let made = unsafe mkdtemp(&template) else { preconditionFailure("cannot make a temporary folder") }
     let root = unsafe String(cString: made)
     defer { removeAll(root) }

@@ -3,7 +3,7 @@ import PythonBridge
 import Testing
 
 /// Any thread and any task may call.
-@Suite(.timeLimit(.minutes(2))) struct ThreadTests {
+@Suite(.timeLimit(.minutes(15))) struct ThreadTests {
     let python: PythonInterpreter
 
     init() throws {

@@ -6,7 +6,7 @@ import Testing
 
 /// A program and a library that it loads, each with a copy of the bridge of its own.
 @Suite struct TwoLibrariesTests {
-    @Test(.timeLimit(.minutes(5)))
+    @Test(.timeLimit(.minutes(15)))
     func `two copies of the bridge use one Python, and stop one after the other`() async throws {
         let directory = FileManager.default.temporaryDirectory.path + "/library-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)

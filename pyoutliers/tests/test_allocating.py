@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from pyoutliers import detect, detect_allocating, detect_into
-from pyoutliers._moments import BLOCK
+from pyoutliers import _results, detect, detect_allocating, detect_into
+from pyoutliers._scratch import BLOCK
 
 from .reference import found_in, one_liner
 
@@ -42,11 +42,16 @@ def test_the_result_is_what_was_asked_for_and_detect_into_writes(size):
     assert allocate.requests == [found.size]
 
 
-def test_more_outliers_than_are_remembered_are_found_again():
+@pytest.fixture
+def little_memory(monkeypatch):
+    monkeypatch.setattr(_results, "_MOST_BYTES", 2**17)
+
+
+def test_more_outliers_than_are_remembered_are_found_again(little_memory):
     x = series(30 * BLOCK, slice(0, None, 20))
     allocate = Allocator()
     assert detect_allocating(x, allocate, threshold=1.5).tolist() == one_liner(x, 1.5).tolist()
-    assert allocate.requests[0] > BLOCK
+    assert allocate.requests[0] > 2**16
 
 
 def test_options_are_those_of_detect_into():
@@ -104,7 +109,7 @@ def test_the_samples_cannot_be_the_result():
 
 
 @pytest.mark.parametrize("every", [20, 1_000_000])
-def test_memory_beyond_the_result_does_not_grow(every):
+def test_memory_beyond_the_result_does_not_grow(every, little_memory):
     def peak(size):
         x = series(size, slice(0, None, every))
         result = np.empty(detect_into(x, np.empty(size, np.int64), threshold=4), np.int64)
@@ -119,7 +124,7 @@ def test_memory_beyond_the_result_does_not_grow(every):
     assert abs(peak(20_000_000) - peak(2_000_000)) < 64 * 2**10
 
 
-def test_samples_that_change_meanwhile_are_noticed():
+def test_samples_that_change_meanwhile_are_noticed(little_memory):
     x = series(30 * BLOCK, slice(0, None, 20))
 
     def allocate(count):

@@ -6,8 +6,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from pyoutliers import detect_into, moments
-from pyoutliers._moments import BLOCK
+from pyoutliers import _scratch, detect_allocating, detect_into, moments
+from pyoutliers._scratch import BLOCK
 
 from .reference import found_in, one_liner
 
@@ -133,3 +133,24 @@ def test_memory_does_not_grow_with_the_data(dtype, nan):
     small, large = peak(100_000, dtype, nan), peak(5_000_000, dtype, nan)
     assert large < 2 * 2**20
     assert abs(large - small) < 16 * 2**10
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i2"])
+def test_ten_million_samples_take_less_than_two_megabytes(dtype, threads):
+    samples = (np.random.default_rng(6).normal(size=10_000_000) * 1000).astype(dtype)
+    indices = np.empty(samples.size // 4 + 1, np.int64)
+    peaks = []
+    for function, target in (
+        (detect_into, indices),
+        (detect_allocating, lambda count: indices[:count]),
+    ):
+        _scratch._spare.clear()
+        tracemalloc.start()
+        try:
+            function(samples, target, threads=threads)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+
+    assert max(peaks) < 2 * 2**20

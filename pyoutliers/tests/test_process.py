@@ -7,7 +7,7 @@ import pytest
 
 import pyoutliers
 from pyoutliers import detect, gen_testdata
-from pyoutliers._moments import BLOCK
+from pyoutliers._scratch import BLOCK
 
 from .reference import found_in, in_a_fresh_process, one_liner
 

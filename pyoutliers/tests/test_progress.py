@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pyoutliers import detect, detect_allocating, detect_into
-from pyoutliers._moments import BLOCK, scratch
+from pyoutliers import _results, _scratch, detect, detect_allocating, detect_into
+from pyoutliers._scratch import BLOCK
 
 from .reference import found_in, one_liner
 
@@ -50,7 +50,8 @@ def test_little_is_told_at_the_end_of_each_pass(function, size):
     assert calls[:-1] == ([(size, 2 * size)] if size else [])
 
 
-def test_a_search_for_more_outliers_than_are_remembered_is_a_pass_more():
+def test_a_search_for_more_outliers_than_are_remembered_is_a_pass_more(monkeypatch):
+    monkeypatch.setattr(_results, "_MOST_BYTES", 2**17)
     size = MILLION + 7
     x = series(size, every=10)
     calls, found = told(allocating, x, threshold=1.5)
@@ -117,10 +118,10 @@ def test_it_may_detect_itself(function):
 
 def test_the_scratch_comes_back_from_a_detection_that_ended_within():
     detect(series(9))
-    before = [id(spare) for spare in scratch.spare]
+    before = [id(spare) for spare in _scratch._spare]
     with pytest.raises(ZeroDivisionError):
         detect(series(2 * MILLION), progress=lambda done, total: 1 // 0)
-    assert [id(spare) for spare in scratch.spare] == before
+    assert [id(spare) for spare in _scratch._spare] == before
     assert before
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pyoutliers import detect, detect_into, moments
-from pyoutliers._moments import BLOCK
+from pyoutliers._scratch import BLOCK
 
 from .reference import found_in, one_liner
 

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from pyoutliers import detect, moments
-from pyoutliers._moments import BLOCK
+from pyoutliers._scratch import BLOCK
 
 from .reference import exact_moments, found_in, one_liner, within_rounding
 

@@ -27,13 +27,13 @@ struct DelimitedText {
 
     func load(column choice: String?) throws(Failure) -> LoadedSamples {
         let column = try columns.index(of: choice, in: file)
-        var samples: [Double] = []
-        let progress = Progress("reading \(file.name)", total: file.bytes.count)
+        var samples = SampleSpool(file.name)
+        let reading = Reading(file)
         try eachRow { row throws(Failure) in
-            samples.append(try number(in: row, column: column))
-            if samples.count.isMultiple(of: 1 << 16) { progress.update(row.end) }
+            try samples.append(try number(in: row, column: column))
+            if samples.count.isMultiple(of: 1 << 16) { reading.update(row.end) }
         }
-        return LoadedSamples(series: StridedView(SharedBuffer(sharing: samples))) { [self] index in
+        return LoadedSamples(series: try samples.finish()) { [self] index in
             "line \(line(ofRow: index)), column \(columns.name(column))"
         }
     }
@@ -43,12 +43,13 @@ struct DelimitedText {
         var rows = RowScanner(file.bytes, delimiter: delimiter)
         var isHeader = hasHeader
         var isFirst = true
-        var blankRows: [RowScanner.Row] = []
+        var blankRows: Range<Int>?
         var row = RowScanner.Row(of: file.bytes)
         while try rows.next(&row, in: file) {
             if row.isBlank {
                 // Empty lines at the end are nothing; whether these are shows when a row follows.
-                if columns.count == 1 && !isHeader && !isFirst { blankRows.append(row) }
+                guard columns.count == 1, !isHeader, !isFirst else { continue }
+                blankRows = (blankRows?.lowerBound ?? row.line)..<row.line + 1
                 continue
             }
             isFirst = false
@@ -56,8 +57,14 @@ struct DelimitedText {
                 isHeader = false
                 continue
             }
-            for blank in blankRows { try body(blank) }
-            blankRows.removeAll()
+            if let lines = blankRows {
+                var blank = RowScanner.Row(blankBefore: row)
+                for line in lines {
+                    blank.line = line
+                    try body(blank)
+                }
+                blankRows = nil
+            }
             guard row.cells.count == columns.count else {
                 throw Failure(
                     .badData,
@@ -69,6 +76,7 @@ struct DelimitedText {
 
     private func number(in row: RowScanner.Row, column: Int) throws(Failure) -> Double {
         if row.isBlank { return .nan }
+        if let number = row.number(column) { return number }
         let text = row.text(column)
         if let number = Self.number(text) { return number }
         if text.isEmpty { return .nan }
@@ -111,8 +119,18 @@ struct RowScanner {
             self.bytes = bytes
         }
 
+        /// A row without anything in it.
+        fileprivate init(blankBefore next: Row) {
+            bytes = next.bytes
+            cells = [0..<0]
+            end = next.end
+        }
+
         var isBlank: Bool { cells.count == 1 && cells[0].isEmpty }
         var texts: [String] { cells.indices.map(text) }
+
+        /// The number that a cell is, if it is one of the simplest form.
+        func number(_ cell: Int) -> Double? { PlainNumber.value(of: bytes.span.extracting(cells[cell])) }
 
         /// A cell without the spaces around it, with doubled quotes made single.
         func text(_ cell: Int) -> String {

@@ -1,9 +1,10 @@
-import FoundationEssentials
 import Outliers
 import PythonBridge
 
 /// Numbers in JSON: an array of numbers, an object of such arrays by column, or an array of objects by row. `null` is a missing
 /// sample; `NaN` and `Infinity`, which Python writes, are read too.
+///
+/// An array is read in one pass. Of a table a pass before that tells which columns there are.
 struct JSONSamples {
     private let file: InputFile
 
@@ -12,103 +13,116 @@ struct JSONSamples {
     }
 
     func load(column: String?) throws(Failure) -> LoadedSamples {
-        let decoder = JSONDecoder()
-        decoder.allowsJSON5 = true
-        let table: Table
-        do {
-            table = try decoder.decode(Table.self, from: Data(file.bytes))
-        } catch let error as DecodingError {
-            throw Failure(.badData, "\(file.name): \(error.summary)")
-        } catch {
-            throw Failure(.badData, "\(file.name): it is not JSON")
-        }
-        let (samples, name) = try table.samples(column: column, in: file)
-        let numbers = samples.map { $0 ?? .nan }
-        return LoadedSamples(series: StridedView(SharedBuffer(sharing: numbers))) { "item \($0)\(name)" }
+        var scanner = JSONScanner(file)
+        if scanner.take("{") { return try columns(column) }
+        if scanner.take("[") { return scanner.peek() == UInt8(ascii: "{") ? try rows(column) : try list(column) }
+        try scanner.skipValue()
+        try scanner.expectEnd()
+        throw bad("the document is neither an array nor an object of arrays")
     }
-}
 
-extension JSONSamples {
-    /// The three shapes of a document.
-    private enum Table: Decodable {
-        case list([Double?])
-        case columns([String: Checked<[Double?]>])
-        case rows([[String: Checked<Double?>]])
+    private func bad(_ problem: String) -> Failure { Failure(.badData, "\(file.name): \(problem)") }
 
-        init(from decoder: any Decoder) throws {
-            if let container = try? decoder.unkeyedContainer() {
-                var first = container
-                if !first.isAtEnd, (try? first.nestedContainer(keyedBy: AnyKey.self)) != nil {
-                    self = .rows(try [[String: Checked<Double?>]](from: decoder))
-                } else {
-                    self = .list(try [Double?](from: decoder))
-                }
+    // MARK: - The three shapes
+
+    private func list(_ choice: String?) throws(Failure) -> LoadedSamples {
+        try ColumnChoice(count: 1).check(choice, in: file)
+        var scanner = JSONScanner(file)
+        let series = try numbers(&scanner, Reading(file), of: "")
+        try scanner.expectEnd()
+        return LoadedSamples(series: series) { "item \($0)" }
+    }
+
+    private func columns(_ choice: String?) throws(Failure) -> LoadedSamples {
+        var scanner = JSONScanner(file)
+        var reading = Reading(file, passes: 2)
+        var columns: [(name: String, start: Int)] = []
+        _ = scanner.take("{")
+        while try scanner.hasNext(before: "}", isFirst: columns.isEmpty) {
+            columns.append((try scanner.key(), scanner.position))
+            if scanner.peek() == UInt8(ascii: "[") {
+                try items(&scanner, reading) { scanner, _ throws(Failure) in try scanner.skipValue() }
             } else {
-                self = .columns(try [String: Checked<[Double?]>](from: decoder))
+                try scanner.skipValue()
             }
         }
+        try scanner.expectEnd()
+        columns.sort { ($0.name, $0.start) < ($1.name, $1.start) }
+        let (name, start) = columns[try ColumnChoice(names: columns.map(\.name)).index(of: choice, in: file)]
+        reading.nextPass()
+        scanner = JSONScanner(file, from: start)
+        guard scanner.peek() == UInt8(ascii: "[") else { throw bad("'\(name)' is not an array of numbers") }
+        return LoadedSamples(series: try numbers(&scanner, reading, of: "'\(name)' ")) { "item \($0) of '\(name)'" }
+    }
 
-        func samples(column: String?, in file: InputFile) throws(Failure) -> ([Double?], String) {
-            switch self {
-            case .list(let list):
-                try ColumnChoice(count: 1).check(column, in: file)
-                return (list, "")
-            case .columns(let columns):
-                let names = columns.keys.sorted()
-                let name = names[try ColumnChoice(names: names).index(of: column, in: file)]
-                return (try columns[name]?.value(in: file) ?? [], " of '\(name)'")
-            case .rows(let rows):
-                let names = Set(rows.flatMap(\.keys)).sorted()
-                let name = names[try ColumnChoice(names: names).index(of: column, in: file)]
-                var samples: [Double?] = []
-                for row in rows { samples.append(try row[name]?.value(in: file) ?? nil) }
-                return (samples, ", '\(name)'")
+    private func rows(_ choice: String?) throws(Failure) -> LoadedSamples {
+        var scanner = JSONScanner(file)
+        var reading = Reading(file, passes: 2)
+        var found: Set<String> = []
+        try items(&scanner, reading) { scanner, item throws(Failure) in
+            try members(&scanner, item) { scanner, key throws(Failure) in
+                found.insert(key)
+                try scanner.skipValue()
             }
+        }
+        try scanner.expectEnd()
+        let names = found.sorted()
+        let name = names[try ColumnChoice(names: names).index(of: choice, in: file)]
+        reading.nextPass()
+        scanner = JSONScanner(file)
+        var samples = SampleSpool(file.name)
+        try items(&scanner, reading) { scanner, item throws(Failure) in
+            var sample = Double.nan
+            try members(&scanner, item) { scanner, key throws(Failure) in
+                guard key == name else { return try scanner.skipValue() }
+                guard let number = try scanner.number() else { throw bad("item \(item) '\(name)' is not a number") }
+                sample = number
+            }
+            try samples.append(sample)
+        }
+        return LoadedSamples(series: try samples.finish()) { "item \($0), '\(name)'" }
+    }
+
+    // MARK: - Parts
+
+    private func numbers(
+        _ scanner: inout JSONScanner, _ reading: Reading, of place: String
+    ) throws(Failure) -> StridedView<Double> {
+        var samples = SampleSpool(file.name)
+        try items(&scanner, reading) { scanner, item throws(Failure) in
+            guard let number = try scanner.number() else { throw bad("\(place)item \(item) is not a number") }
+            try samples.append(number)
+        }
+        return try samples.finish()
+    }
+
+    /// Calls `body` with each item of an array, which it goes behind.
+    private func items(
+        _ scanner: inout JSONScanner, _ reading: Reading,
+        _ body: (inout JSONScanner, _ item: Int) throws(Failure) -> Void
+    ) throws(Failure) {
+        try scanner.expect("[")
+        var item = 0
+        while try scanner.hasNext(before: "]", isFirst: item == 0) {
+            try body(&scanner, item)
+            item += 1
+            if item.isMultiple(of: 1 << 16) { reading.update(scanner.position) }
         }
     }
 
-    /// A value that may turn out to be text, or a list, which matters only if it is of the column that was chosen.
-    private struct Checked<Value: Decodable>: Decodable {
-        private let result: Result<Value, DecodingError>
-
-        init(from decoder: any Decoder) throws {
-            do {
-                result = .success(try Value(from: decoder))
-            } catch let error as DecodingError {
-                result = .failure(error)
-            }
+    /// Calls `body` with the name of each member of a row, to go behind its value.
+    private func members(
+        _ scanner: inout JSONScanner, _ item: Int,
+        _ body: (inout JSONScanner, _ key: String) throws(Failure) -> Void
+    ) throws(Failure) {
+        guard scanner.take("{") else {
+            try scanner.skipValue()
+            throw bad("item \(item) is not an object")
         }
-
-        func value(in file: InputFile) throws(Failure) -> Value {
-            do throws(DecodingError) {
-                return try result.get()
-            } catch {
-                throw Failure(.badData, "\(file.name): \(error.summary)")
-            }
-        }
-    }
-
-    private struct AnyKey: CodingKey {
-        let stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { return nil }
-    }
-}
-
-extension DecodingError {
-    /// What is wrong and where, in a few words.
-    fileprivate var summary: String {
-        switch self {
-        case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context):
-            let path = context.codingPath.map { $0.intValue.map { "item \($0)" } ?? "'\($0.stringValue)'" }
-            let place = path.isEmpty ? "the document" : path.joined(separator: " ")
-            return path.isEmpty ? "\(place) is neither an array nor an object of arrays" : "\(place) is not a number"
-        case .dataCorrupted(let context):
-            let reason = context.underlyingError.map { "\($0)" } ?? context.debugDescription
-            return "it is not JSON: \(reason.firstLine)"
-        @unknown default:
-            return "it is not JSON"
+        var isFirst = true
+        while try scanner.hasNext(before: "}", isFirst: isFirst) {
+            try body(&scanner, try scanner.key())
+            isFirst = false
         }
     }
 }

@@ -10,16 +10,20 @@ struct DetectionReport {
     let engine: OutlierDetector.Engine
 
     /// Just the list: `[8, 24, 42]`.
-    static func list(_ indices: SharedBuffer<Int>) -> String {
-        "[" + indices.lazy.map(String.init).joined(separator: ", ") + "]"
+    static func list(_ indices: SharedBuffer<Int>, file: String? = nil) -> Printout {
+        Printout((file.map { "\($0): " } ?? "") + "[", indices, separator: ", ", "]\n")
     }
 
     /// One JSON object on one line.
-    var json: String {
-        let list = indices.lazy.map(String.init).joined(separator: ",")
-        return "{\"count\":\(indices.count),\"indices\":[\(list)],\"samples\":\(series.count),"
-            + "\"mean\":\(Self.json(moments.mean)),\"standardDeviation\":\(Self.json(moments.standardDeviation)),"
-            + "\"threshold\":\(Self.json(threshold)),\"engine\":\"\(engine.rawValue)\"}"
+    ///
+    /// - Parameter file: The file's name, where there are several.
+    func json(file: String? = nil) -> Printout {
+        let name = file.map { "\"file\":\(Self.json($0))," } ?? ""
+        return Printout(
+            "{\(name)\"count\":\(indices.count),\"indices\":[", indices, separator: ",",
+            "],\"samples\":\(series.count),"
+                + "\"mean\":\(Self.json(moments.mean)),\"standardDeviation\":\(Self.json(moments.standardDeviation)),"
+                + "\"threshold\":\(Self.json(threshold)),\"engine\":\"\(engine.rawValue)\"}\n")
     }
 
     /// A table for people, which ends with the list; long ones are cut.
@@ -38,8 +42,8 @@ struct DetectionReport {
         for index in indices.prefix(shown) { text += Self.row("\(index)", Self.number(series.value(at: index))) }
         if indices.count > shown { text += "\(indices.count - shown) more: --indices prints them all\n" }
         if !indices.isEmpty { text += "\n" }
-        let list = Self.list(indices.extracting(0..<min(shown, indices.count)))
-        return text + (indices.count > shown ? list.dropLast() + ", …]" : list) + "\n"
+        let list = indices.prefix(shown).map(String.init).joined(separator: ", ")
+        return text + "[\(list)\(indices.count > shown ? ", …" : "")]\n"
     }
 
     private static func row(_ index: String, _ value: String) -> String {
@@ -48,6 +52,21 @@ struct DetectionReport {
 
     private static func pad(_ text: String, to width: Int) -> String {
         String(repeating: " ", count: max(1, width - text.count)) + text
+    }
+
+    /// Text as JSON has it. Source: RFC 8259, section 7.
+    private static func json(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": quoted += "\\\(scalar)"
+            case "\0"..<" ":
+                quoted +=
+                    "\\u" + String(repeating: "0", count: scalar.value < 16 ? 3 : 2) + String(scalar.value, radix: 16)
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
     }
 
     /// JSON has no NaN and no infinity: they become null.

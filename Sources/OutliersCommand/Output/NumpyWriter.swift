@@ -6,11 +6,14 @@ enum NumpyWriter {
     static func write(_ indices: SharedBuffer<Int>, to file: OutputFile) throws(Failure) {
         let descriptor = unsafe open(file.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw Failure(.cannotWrite, "\(file.name): \(SystemError.message(errno))") }
-        var bytes = header(count: indices.count)
-        for index in indices {
-            unsafe withUnsafeBytes(of: Int64(index).littleEndian) { unsafe bytes.append(contentsOf: $0) }
-        }
         do throws(Failure) {
+            var bytes = header(count: indices.count)
+            for index in indices {
+                unsafe withUnsafeBytes(of: Int64(index).littleEndian) { unsafe bytes.append(contentsOf: $0) }
+                guard bytes.count >= 1 << 20 else { continue }
+                try FileDescriptor.write(bytes, to: descriptor, name: file.name)
+                bytes.removeAll(keepingCapacity: true)
+            }
             try FileDescriptor.write(bytes, to: descriptor, name: file.name)
         } catch {
             close(descriptor)

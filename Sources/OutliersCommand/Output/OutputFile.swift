@@ -74,6 +74,9 @@ final class OutputFile: Sendable {
         }
     }
 
+    /// Calls `body` while no signal ends the process.
+    static func undisturbed<R>(_ body: () -> sending R) -> sending R { unfinished.withLock { _ in body() } }
+
     // MARK: - Paths
 
     /// The regular file that a name means, which need not be there, behind symbolic links; nil when it is something else.

@@ -64,7 +64,7 @@ public final class PreparedCall: Sendable {
         var attachment: UInt32 = 0
         let result: Result<R, PythonError>
         do throws(PythonError) {
-            result = .success(try R.read(try begin(&attachment)))
+            result = .success(try begin(&attachment).read() as R)
         } catch {
             result = .failure(error)
         }

@@ -6,6 +6,9 @@ public protocol PythonArgument: ~Copyable, ~Escapable {
     /// - Throws: ``PythonError`` when it cannot be passed.
     @unsafe borrowing func pass(to call: inout PythonCall) throws(PythonError)
 
+    /// The view of shared memory that calls are given again and again; nil for anything else, and while there is none.
+    var keptView: KeptView? { get }
+
     /// What keeps lent memory alive when Python keeps a view of it; nil when nothing was lent, or nothing can.
     var lendOwner: (any Sendable)? { get }
 
@@ -18,6 +21,10 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
     @inlinable
     public borrowing func lendDidEnd(hasEscaped: Bool) {}
 
+    /// Nil: there is none.
+    @inlinable
+    public var keptView: KeptView? { nil }
+
     /// Nil: nothing was lent.
     @inlinable
     public var lendOwner: (any Sendable)? { nil }
@@ -25,7 +32,7 @@ extension PythonArgument where Self: ~Copyable & ~Escapable {
 
 /// Keyword arguments, written as a dictionary literal: `keywords: ["threshold": 3.0, "nan": "omit"]`.
 public struct PythonKeywords: ExpressibleByDictionaryLiteral {
-    @usableFromInline let entries: [(name: String, value: any PythonConvertible)]
+    @usableFromInline package let entries: [(name: String, value: any PythonConvertible)]
 
     /// Names with values, in the order in which they are written.
     public init(dictionaryLiteral elements: (String, any PythonConvertible)...) {

@@ -168,7 +168,7 @@ public struct PythonCall: ~Copyable {
             let names = unsafe try PythonValue(created: cshim_tuple(keywords.entries.count))
             for (index, entry) in keywords.entries.enumerated() {
                 unsafe cshim_tuple_fill(names.handle, index, try entry.name.pythonValue().take())
-                append(argument: entry.value)
+                append(try unsafe entry.value.pythonValue())
             }
             keywordCount = keywords.entries.count
             unsafe keywordNames = unsafe names.take()
@@ -187,7 +187,7 @@ public struct PythonCall: ~Copyable {
             do throws(PythonError) {
                 let value = unsafe try PythonValue(
                     created: Self.invoke(callable, arguments, count - keywordCount, keywordNames))
-                result = try R.read(value)
+                result = try value.read() as R
             } catch {
                 fail(error)
             }

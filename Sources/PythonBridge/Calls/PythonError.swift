@@ -44,7 +44,20 @@ public struct PythonException: Error, Sendable {
     /// What a ``PythonCallback`` threw, if the exception is that; the same value.
     public let swiftError: (any Error)?
     /// By which the shim knows it as long as the callback runs in which it was taken; otherwise 0.
-    let number: UInt64
+    package let number: UInt64
+
+    /// An exception of another process.
+    package init(
+        type: String, message: String, traceback: String, causes: [PythonException], swiftError: (any Error)?,
+        number: UInt64
+    ) {
+        self.type = type
+        self.message = message
+        self.traceback = traceback
+        self.causes = causes
+        self.swiftError = swiftError
+        self.number = number
+    }
 }
 
 /// Lent arguments of which Python still had a view when the call was over.
@@ -59,12 +72,22 @@ public struct PythonEscape: Sendable {
         public let argument: String
         /// Tells when Python has let go.
         public let lease: PythonLease
+
+        package init(argument: String, lease: PythonLease) {
+            self.argument = argument
+            self.lease = lease
+        }
     }
 
     /// The arguments that Python kept, in their order.
     public let views: [View]
     /// What the call raised besides, if anything.
     public let exception: PythonException?
+
+    package init(views: [View], exception: PythonException?) {
+        self.views = views
+        self.exception = exception
+    }
 }
 
 extension PythonError: CustomStringConvertible {
@@ -85,7 +108,7 @@ extension PythonError: CustomStringConvertible {
         }
     }
 
-    static func reason(_ errno: Int32) -> String {
+    package static func reason(_ errno: Int32) -> String {
         unsafe strerror(errno).map { unsafe String(cString: $0) } ?? "error \(errno)"
     }
 }

@@ -34,6 +34,10 @@ extension PythonFunction {
     public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, R: PythonResult>(
         _ a: borrowing A, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
+        if keywords == nil, let aView = a.keptView {
+            defer { extendLifetime(a) }
+            if let result: R = try call(kept: [aView]) { return result }
+        }
         var call = try PythonCall(self, capacity: 1 + (keywords?.entries.count ?? 0))
         call.append(argument: a)
         if let keywords { call.append(keywords) }
@@ -63,6 +67,11 @@ extension PythonFunction {
     >(
         _ a: borrowing A, _ b: borrowing B, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
+        if keywords == nil, let aView = a.keptView, let bView = b.keptView {
+            defer { extendLifetime(a) }
+            defer { extendLifetime(b) }
+            if let result: R = try call(kept: [aView, bView]) { return result }
+        }
         var call = try PythonCall(self, capacity: 2 + (keywords?.entries.count ?? 0))
         call.append(argument: a)
         call.append(argument: b)
@@ -96,6 +105,12 @@ extension PythonFunction {
     >(
         _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
+        if keywords == nil, let aView = a.keptView, let bView = b.keptView, let cView = c.keptView {
+            defer { extendLifetime(a) }
+            defer { extendLifetime(b) }
+            defer { extendLifetime(c) }
+            if let result: R = try call(kept: [aView, bView, cView]) { return result }
+        }
         var call = try PythonCall(self, capacity: 3 + (keywords?.entries.count ?? 0))
         call.append(argument: a)
         call.append(argument: b)
@@ -135,6 +150,15 @@ extension PythonFunction {
     >(
         _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
+        if keywords == nil, let aView = a.keptView, let bView = b.keptView, let cView = c.keptView,
+            let dView = d.keptView
+        {
+            defer { extendLifetime(a) }
+            defer { extendLifetime(b) }
+            defer { extendLifetime(c) }
+            defer { extendLifetime(d) }
+            if let result: R = try call(kept: [aView, bView, cView, dView]) { return result }
+        }
         var call = try PythonCall(self, capacity: 4 + (keywords?.entries.count ?? 0))
         call.append(argument: a)
         call.append(argument: b)
@@ -179,6 +203,16 @@ extension PythonFunction {
         _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ e: borrowing E,
         keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
+        if keywords == nil, let aView = a.keptView, let bView = b.keptView, let cView = c.keptView,
+            let dView = d.keptView, let eView = e.keptView
+        {
+            defer { extendLifetime(a) }
+            defer { extendLifetime(b) }
+            defer { extendLifetime(c) }
+            defer { extendLifetime(d) }
+            defer { extendLifetime(e) }
+            if let result: R = try call(kept: [aView, bView, cView, dView, eView]) { return result }
+        }
         var call = try PythonCall(self, capacity: 5 + (keywords?.entries.count ?? 0))
         call.append(argument: a)
         call.append(argument: b)
@@ -228,6 +262,17 @@ extension PythonFunction {
         _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ e: borrowing E, _ f: borrowing F,
         keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
+        if keywords == nil, let aView = a.keptView, let bView = b.keptView, let cView = c.keptView,
+            let dView = d.keptView, let eView = e.keptView, let fView = f.keptView
+        {
+            defer { extendLifetime(a) }
+            defer { extendLifetime(b) }
+            defer { extendLifetime(c) }
+            defer { extendLifetime(d) }
+            defer { extendLifetime(e) }
+            defer { extendLifetime(f) }
+            if let result: R = try call(kept: [aView, bView, cView, dView, eView, fView]) { return result }
+        }
         var call = try PythonCall(self, capacity: 6 + (keywords?.entries.count ?? 0))
         call.append(argument: a)
         call.append(argument: b)

@@ -23,6 +23,7 @@ public struct PythonFunction: Sendable {
         for argument in arguments { call.append(argument: argument) }
         if let keywords { call.append(keywords) }
         let result = call.run(returning: R.self)
+        extendLifetime(arguments)
         return try call.finish(result)
     }
 }

@@ -41,6 +41,14 @@ extension FixedWidthInteger where Self: PythonResult {
 }
 
 extension PythonValue {
+    /// Reads a result.
+    @inlinable @inline(__always)
+    borrowing func read<R: PythonResult>() throws(PythonError) -> R {
+        // Decided when it is compiled. Through the protocol the most frequent result would be a call of unknown code.
+        if R.self == Int.self, let number = Int(try int64(as: Int.self)) as? R { return number }
+        return try R.read(self)
+    }
+
     @inlinable
     borrowing func int64(as type: Any.Type) throws(PythonError) -> Int64 {
         var number: Int64 = 0
@@ -74,7 +82,15 @@ extension PythonValue {
     }
 }
 
-extension Int: PythonResult {}
+extension Int: PythonResult {
+    /// Reads an `int`, or what has `__index__`, such as `numpy.int64`.
+    ///
+    /// - Throws: ``PythonError/conversion(expected:found:)`` for another type, or a number out of range.
+    @inlinable
+    public static func read(_ value: borrowing PythonValue) throws(PythonError) -> Int {
+        Int(try value.int64(as: Int.self))
+    }
+}
 extension Int64: PythonResult {}
 extension Int32: PythonResult {}
 extension Int16: PythonResult {}

@@ -18,14 +18,22 @@ internal import CShim
 /// them, the last four come back to Swift with ``PythonException/swiftError``, the same value.
 public struct PythonCallback: PythonConvertible, Sendable {
     private let function: HostFunction
+    /// What the closure takes, and the closure itself, for a call from another process.
+    package let argumentTypes: [any PythonResult.Type]
+    package let body: @Sendable (any CallbackArguments) throws -> any PythonConvertible & Sendable
 
     /// A closure of any number of arguments, with a result.
     public init<each Argument: PythonResult, Result: PythonConvertible & Sendable>(
         _ body: @escaping @Sendable (repeat each Argument) throws -> Result
     ) {
-        var arity = 0
-        for _ in repeat (each Argument).self { arity += 1 }
-        function = HostFunction(arity: arity) { arguments in
+        var types: [any PythonResult.Type] = []
+        for type in repeat (each Argument).self { types.append(type) }
+        argumentTypes = types
+        self.body = { arguments in
+            let values = (repeat try arguments.next(as: (each Argument).self))
+            return try body(repeat each values)
+        }
+        function = HostFunction(arity: types.count) { arguments in
             let values = (repeat try arguments.next(as: (each Argument).self))
             return try unsafe Self.detached { try body(repeat each values) }.pythonValue()
         }
@@ -48,4 +56,10 @@ public struct PythonCallback: PythonConvertible, Sendable {
         defer { unsafe cshim_take_back(state) }
         return try body()
     }
+}
+
+/// The arguments of a callback, one after the other, wherever they come from.
+package protocol CallbackArguments: AnyObject {
+    /// - Throws: ``PythonError/conversion(expected:found:)`` when it is something else.
+    func next<Argument: PythonResult>(as type: Argument.Type) throws -> Argument
 }

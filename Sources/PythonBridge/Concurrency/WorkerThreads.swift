@@ -2,9 +2,9 @@ internal import Glibc
 
 /// OS threads that take work from one queue, in its order, until the value that owns them goes.
 @safe
-final class WorkerThreads: Sendable {
+package final class WorkerThreads: Sendable {
     /// What a thread does: a job of the Swift runtime, or a closure.
-    typealias Work = @Sendable () -> Void
+    package typealias Work = @Sendable () -> Void
 
     private let queue = WorkQueue()
     private let threads: [pthread_t]
@@ -12,7 +12,7 @@ final class WorkerThreads: Sendable {
     /// Starts `count` threads.
     ///
     /// - Throws: ``PythonError/interpreter(_:)`` when the system has no thread left.
-    init(count: Int) throws(PythonError) {
+    package init(count: Int) throws(PythonError) {
         var threads: [pthread_t] = []
         for _ in 0..<count {
             var thread = pthread_t()
@@ -42,7 +42,7 @@ final class WorkerThreads: Sendable {
     deinit { queue.end() }
 
     /// Appends work. It is done even if the threads are given up meanwhile.
-    func add(_ work: @escaping Work) { queue.add(work) }
+    package func add(_ work: @escaping Work) { queue.add(work) }
 }
 
 /// A queue that threads wait at.

@@ -44,21 +44,30 @@ struct Attachment: ~Copyable {
 enum PendingReleases {
     @safe
     private struct Release: @unchecked Sendable {
-        @safe enum Kind { case object(OpaquePointer), view(UnsafeMutableRawPointer) }
+        @safe enum Kind {
+            case object(OpaquePointer), view(UnsafeMutableRawPointer), keptView(UnsafeMutablePointer<cshim_kept_view>)
+        }
         let kind: Kind
-        let interpreter: UInt32
+        /// Nil where it does not matter.
+        let interpreter: UInt32?
 
-        /// The thread is attached to the interpreter.
+        func isOf(_ running: UInt32) -> Bool { interpreter.map { $0 == running } ?? true }
+
+        /// The thread is attached, to the interpreter if it matters.
         func perform() {
             switch kind {
             case .object(let handle): unsafe cshim_release(handle)
             case .view(let view): unsafe cshim_view_release(view)
+            case .keptView(let view): unsafe cshim_kept_view_free(view)
             }
         }
     }
 
     private static let queue = Lock<[Release]>([])
     private static let isEmpty = Atomic(true)
+
+    /// Whether there is something to do for whoever attaches next.
+    static var isDue: Bool { !isEmpty.load(ordering: .acquiring) }
 
     /// Gives up one reference, now if this thread is attached. A reference into an interpreter that has ended is inert.
     static func release(_ handle: OpaquePointer, of interpreter: UInt32) {
@@ -70,8 +79,13 @@ enum PendingReleases {
         unsafe release(Release(kind: .view(view), interpreter: interpreter))
     }
 
+    /// Gives up a view that was kept for the calls of memory that is gone.
+    static func release(keptView view: UnsafeMutablePointer<cshim_kept_view>) {
+        unsafe release(Release(kind: .keptView(view), interpreter: nil))
+    }
+
     private static func release(_ release: Release) {
-        guard cshim_running() == release.interpreter else { return }
+        guard release.isOf(cshim_running()) else { return }
         if cshim_is_attached() {
             release.perform()
         } else {
@@ -81,14 +95,19 @@ enum PendingReleases {
     }
 
     /// Does what is queued. The thread is attached.
+    @inline(__always)
     static func drain() {
-        guard !isEmpty.load(ordering: .acquiring) else { return }
+        if isDue { drainNow() }
+    }
+
+    @inline(never)
+    private static func drainNow() {
         isEmpty.store(true, ordering: .releasing)
         let releases = queue.withLock { queue in
             defer { queue.removeAll() }
             return queue
         }
         let running = cshim_running()
-        for release in releases where release.interpreter == running { release.perform() }
+        for release in releases where release.isOf(running) { release.perform() }
     }
 }

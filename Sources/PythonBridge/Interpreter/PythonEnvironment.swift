@@ -25,20 +25,26 @@ extension PythonEnvironment {
     ///
     /// - Throws: ``PythonError/environment(_:)`` when a virtual environment is none, or is of another minor version than the
     ///   linked libpython: its packages could not be loaded.
-    public func locate() throws(PythonError) -> Location {
+    public func locate() throws(PythonError) -> Location { try locate(ofAnyVersion: false) }
+
+    /// - Parameter ofAnyVersion: Whether the python is for a process of its own, which need not have the version of libpython.
+    package func locate(ofAnyVersion: Bool) throws(PythonError) -> Location {
+        func validate(_ path: String, origin: String) throws(PythonError) -> Location {
+            try Self.validate(path, origin: origin, isOfAnyVersion: ofAnyVersion)
+        }
         switch self {
         case .virtualEnvironment(let directory):
-            return try Self.validate(directory, origin: "chosen")
+            return try validate(directory, origin: "chosen")
         case .system:
             return Self.systemLocation
         case .automatic:
             if let directory = FileSystem.environmentVariable("VIRTUAL_ENV") {
-                return try Self.validate(directory, origin: "VIRTUAL_ENV")
+                return try validate(directory, origin: "VIRTUAL_ENV")
             }
             let program = FileSystem.resolved("/proc/self/exe").map(FileSystem.parent(of:))
             for start in [FileSystem.currentDirectory, program].compactMap(\.self) {
                 if let directory = Self.nearest(from: start) {
-                    return try Self.validate(directory, origin: "found upwards from \(start)")
+                    return try validate(directory, origin: "found upwards from \(start)")
                 }
             }
             return Self.systemLocation
@@ -73,7 +79,9 @@ extension PythonEnvironment {
         }
     }
 
-    private static func validate(_ path: String, origin: String) throws(PythonError) -> Location {
+    private static func validate(
+        _ path: String, origin: String, isOfAnyVersion: Bool
+    ) throws(PythonError) -> Location {
         let directory = FileSystem.absolute(path)
         guard FileSystem.isDirectory(directory) else {
             throw .environment("the environment '\(path)' (\(origin)) is not a directory")
@@ -84,7 +92,7 @@ extension PythonEnvironment {
         guard let version = version(in: lines) else {
             throw .environment("the environment '\(path)' (\(origin)) does not say its version in pyvenv.cfg")
         }
-        guard version == .linked else {
+        guard isOfAnyVersion || version == .linked else {
             throw .environment(
                 "the environment '\(path)' (\(origin)) is of Python \(version), but this program is linked with "
                     + "Python \(PythonVersion.linked): make one with 'python\(PythonVersion.linked) -m venv DIR'")

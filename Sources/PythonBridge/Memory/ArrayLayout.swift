@@ -32,20 +32,21 @@ public struct ArrayLayout: Sendable, Hashable {
         guard shape.count <= Self.maximumDimensions else {
             throw .invalidBuffer("\(shape.count) dimensions are more than \(Self.maximumDimensions)")
         }
-        let tooLarge = PythonError.invalidBuffer("the shape \(shape) with strides \(strides) is too large")
+        // Made when it is thrown: text takes longer than all the rest.
+        func tooLarge() -> PythonError { .invalidBuffer("the shape \(shape) with strides \(strides) is too large") }
         let isEmpty = shape.contains(0)
         var nominalCount = 1
         var lowest = offset
         var highest = offset
         for (length, stride) in zip(shape, strides) {
             guard length >= 0 else { throw .invalidBuffer("a length of \(length) is negative") }
-            guard let product = nominalCount.multiplied(byExactly: max(length, 1)) else { throw tooLarge }
+            guard let product = nominalCount.multiplied(byExactly: max(length, 1)) else { throw tooLarge() }
             nominalCount = product
             if isEmpty || length == 1 { continue }
             // Backwards as well: it may be reversed.
             guard let distance = stride.multiplied(byExactly: length - 1), stride != .min,
                 let end = (distance < 0 ? lowest : highest).added(toExactly: distance)
-            else { throw tooLarge }
+            else { throw tooLarge() }
             if distance < 0 { lowest = end } else { highest = end }
         }
         self.init(
@@ -186,7 +187,7 @@ extension ArrayLayout {
     /// - Throws: ``PythonError/invalidBuffer(_:)`` unless every element is one of the first `available`, and the bytes of all of
     ///   them, of which some may be the same, can be counted.
     @usableFromInline
-    func check(within available: Int, elementSize: Int) throws(PythonError) {
+    package func check(within available: Int, elementSize: Int) throws(PythonError) {
         guard nominalCount <= .max / elementSize else {
             throw .invalidBuffer("the shape \(shape) is too large for elements of \(elementSize) bytes")
         }

@@ -1,5 +1,3 @@
-internal import CShim
-
 /// Passed to a Python function, it lets Python ask for Swift memory while it runs, exactly as much as it needs.
 ///
 /// ```python
@@ -55,7 +53,7 @@ public struct BufferAllocator<Element: BufferElement>: PythonConvertible, Sendab
     private static func count(
         _ buffer: SharedBuffer<Element>, as memory: some PythonConvertible
     ) throws(PythonError) -> PythonValue {
-        cshim_ledger_add(.CSHIM_BYTES_ON_DEMAND, Int64(buffer.count * MemoryLayout<Element>.stride))
+        MemoryLedger.countOnDemand(byteCount: buffer.count * MemoryLayout<Element>.stride)
         return try unsafe memory.pythonValue()
     }
 }

@@ -30,7 +30,7 @@ extension BufferElement {
 ///
 /// Only the bridge makes them, each for one type.
 public struct ElementFormat<Element>: Sendable {
-    @usableFromInline let text: StaticString
+    @usableFromInline package let text: StaticString
 
     @usableFromInline
     init(_ text: StaticString) { self.text = text }

@@ -1,5 +1,5 @@
 /// A format of one element, as the `struct` module and PEP 3118 write it.
-struct BufferFormat {
+package struct BufferFormat {
     private enum Kind { case signed, unsigned, floating, complex, bool }
 
     private let text: String
@@ -9,7 +9,7 @@ struct BufferFormat {
     let isForeign: Bool
 
     /// Reads a format such as `d`, `<f8`'s `<d`, `l` or `Zd`; anything but one number matches no type.
-    init(_ text: String) {
+    package init(_ text: String) {
         self.text = text
         let hasPrefix = text.first.map { "@=<>!^".contains($0) } ?? false
         let prefix = hasPrefix ? text.first : nil
@@ -33,7 +33,7 @@ struct BufferFormat {
     }
 
     /// What keeps memory of this format from holding elements of `type`; nil if it does hold them.
-    func difference<Element: BufferElement>(from type: Element.Type) -> String? {
+    package func difference<Element: BufferElement>(from type: Element.Type) -> String? {
         if isForeign { return "elements of foreign byte order ('\(text)')" }
         let wanted = BufferFormat("\(Element.bufferFormat)")
         return kind != nil && kind == wanted.kind && size == wanted.size ? nil : "elements of format '\(text)'"

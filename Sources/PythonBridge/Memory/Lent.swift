@@ -7,7 +7,7 @@ public struct Lent<Element: BufferElement>: ~Copyable, ~Escapable {
     /// What keeps the memory alive.
     @safe
     @usableFromInline
-    enum Owner {
+    package enum Owner {
         case array([Element])
         /// The variable that holds the array, whose elements it shares with nobody and which nobody can use meanwhile.
         case exclusiveArray(UnsafeMutablePointer<[Element]>)
@@ -17,9 +17,9 @@ public struct Lent<Element: BufferElement>: ~Copyable, ~Escapable {
     }
 
     @usableFromInline let start: UnsafeMutableRawPointer
-    @usableFromInline let count: Int
-    @usableFromInline let isReadOnly: Bool
-    @usableFromInline let owner: Owner
+    @usableFromInline package let count: Int
+    @usableFromInline package let isReadOnly: Bool
+    @usableFromInline package let owner: Owner
 
     @usableFromInline
     @_lifetime(immortal)
@@ -31,7 +31,7 @@ public struct Lent<Element: BufferElement>: ~Copyable, ~Escapable {
     }
 
     /// The first element.
-    @inlinable var base: UnsafeMutableRawPointer {
+    @inlinable package var base: UnsafeMutableRawPointer {
         guard case .exclusiveArray(let variable) = owner else { return unsafe start }
         // Asked anew each time: after an escape the variable has other memory. And whoever else holds the elements keeps them as they
         // are, since this makes them the variable's own.

@@ -23,7 +23,8 @@ public struct MemoryLedger: Sendable, Hashable {
     public var viewsTaken: Int
     /// Views that Python gave back. Source: `bf_releasebuffer`.
     public var viewsReturned: Int
-    /// Exporters that were made: one for each buffer lent or shared.
+    /// Exporters that were made: one for each buffer lent or shared. For shared memory that is passed again the exporter and its view are
+    /// kept, and used once more: neither is counted here, nor as alive, unless Python keeps it.
     public var exportersMade: Int
     /// Exporters that are gone, the memory that they kept given back.
     public var exportersFreed: Int
@@ -70,30 +71,40 @@ public struct MemoryLedger: Sendable, Hashable {
         escapes = count(.CSHIM_ESCAPES)
     }
 
-    /// What was counted from `start` to `end`.
+    /// What was counted from `start` to `end`. A count that a worker has made go beyond 64 bits goes round.
     public static func - (end: MemoryLedger, start: MemoryLedger) -> MemoryLedger {
         var difference = end
-        difference.bytesLent -= start.bytesLent
-        difference.bytesShared -= start.bytesShared
-        difference.bytesCopied -= start.bytesCopied
-        difference.bytesOnDemand -= start.bytesOnDemand
-        difference.viewsTaken -= start.viewsTaken
-        difference.viewsReturned -= start.viewsReturned
-        difference.exportersMade -= start.exportersMade
-        difference.exportersFreed -= start.exportersFreed
-        difference.escapes -= start.escapes
+        difference.bytesLent &-= start.bytesLent
+        difference.bytesShared &-= start.bytesShared
+        difference.bytesCopied &-= start.bytesCopied
+        difference.bytesOnDemand &-= start.bytesOnDemand
+        difference.viewsTaken &-= start.viewsTaken
+        difference.viewsReturned &-= start.viewsReturned
+        difference.exportersMade &-= start.exportersMade
+        difference.exportersFreed &-= start.exportersFreed
+        difference.escapes &-= start.escapes
         return difference
     }
 
     /// Counts a copy that this thread makes.
     @usableFromInline
-    static func countCopy(byteCount: Int) {
+    package static func countCopy(byteCount: Int) {
         cshim_ledger_add(.CSHIM_BYTES_COPIED, Int64(byteCount))
+    }
+
+    /// Counts memory that goes to another process, where it is.
+    package static func countShared(byteCount: Int) {
+        cshim_ledger_add(.CSHIM_BYTES_SHARED, Int64(byteCount))
+    }
+
+    /// Counts memory that Python asked for.
+    package static func countOnDemand(byteCount: Int) {
+        cshim_ledger_add(.CSHIM_BYTES_ON_DEMAND, Int64(byteCount))
     }
 
     /// Counts the copy of a list's items, if they are numbers: of others it is their contents that are copied, and counted.
     @usableFromInline
-    static func countCopy<Element>(of type: Element.Type, count: Int) {
+    package static func countCopy<Element>(of type: Element.Type, count: Int) {
         if type is any BufferElement.Type { countCopy(byteCount: count * MemoryLayout<Element>.stride) }
     }
 }

@@ -12,6 +12,12 @@ public final class PythonLease: Sendable {
         self.owner = Lock(owner)
     }
 
+    /// A lease of memory that nobody needs any longer.
+    package convenience init(ended: Void) {
+        self.init(owner: nil)
+        end()
+    }
+
     /// Whether the last of Python's views is gone. Once true it stays so.
     public var hasEnded: Bool { ended.load(ordering: .acquiring) }
 

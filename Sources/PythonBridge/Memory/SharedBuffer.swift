@@ -12,15 +12,15 @@
 /// while another reads it may have either value.
 @safe
 public struct SharedBuffer<Element: BufferElement>: Sendable {
-    @usableFromInline let storage: SharedStorage
-    @usableFromInline let byteOffset: Int
+    @usableFromInline package let storage: SharedStorage
+    @usableFromInline package let byteOffset: Int
     /// The number of elements.
     public let count: Int
     /// Whether Python may write to the memory. A write to other memory raises in Python (`ValueError` from numpy).
     public let isWritableByPython: Bool
 
     @usableFromInline
-    init(storage: SharedStorage, byteOffset: Int, count: Int, isWritableByPython: Bool) {
+    package init(storage: SharedStorage, byteOffset: Int, count: Int, isWritableByPython: Bool) {
         self.storage = storage
         self.byteOffset = byteOffset
         self.count = count
@@ -149,6 +149,17 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
             storage: storage, byteOffset: offset, count: bounds.count, isWritableByPython: isWritableByPython)
     }
 
+    /// Gives the pages of a mapped file that these elements lie in back to the system: behind a reader of a file that is larger than
+    /// memory, so that other files stay in the page cache.
+    ///
+    /// Nothing is lost: the pages are read again when they are touched. Memory of any other kind stays as it is.
+    /// - Precondition: `bounds` is within `0..<count`.
+    public func evict(_ bounds: Range<Int>) {
+        precondition(bounds.lowerBound >= 0 && bounds.upperBound <= count, "SharedBuffer range is out of bounds")
+        let size = MemoryLayout<Element>.stride
+        storage.evict(byteOffset + bounds.lowerBound * size..<byteOffset + bounds.upperBound * size)
+    }
+
     /// Every `stride`-th element from `start` on, in the same memory: a column of a table that is stored by rows.
     ///
     /// - Throws: ``PythonError/invalidBuffer(_:)`` when an element would lie outside the buffer.
@@ -236,6 +247,24 @@ extension SharedBuffer: RandomAccessCollection {
 }
 
 extension SharedBuffer: PythonConvertible {
+    /// The view that calls are given from the third one on.
+    @inlinable
+    public var keptView: KeptView? {
+        unsafe storage.keptView(
+            base: base, count: count, stride: MemoryLayout<Element>.stride, format: Element.formatText,
+            isReadOnly: !isWritableByPython)
+    }
+
+    /// Appends a `memoryview` of the memory, which Python may keep; the same one from call to call until it does.
+    @inlinable
+    @unsafe public borrowing func pass(to call: inout PythonCall) throws(PythonError) {
+        let size = MemoryLayout<Element>.stride
+        let (view, exporter) = try unsafe storage.shareForCall(
+            base: base, count: count, stride: size, itemSize: size, format: Element.formatText,
+            isReadOnly: !isWritableByPython)
+        unsafe call.append(view, exporter: exporter)
+    }
+
     /// A `memoryview` of the memory, which Python may keep.
     @inlinable
     @unsafe public func pythonValue() throws(PythonError) -> PythonValue {

@@ -1,5 +1,6 @@
 internal import CShim
 internal import Glibc
+internal import Synchronization
 
 /// The one owner of a stretch of memory: it is given back in `deinit`, when neither Swift nor an exporter holds it.
 ///
@@ -7,40 +8,55 @@ internal import Glibc
 /// and a write that races with a read gives an unspecified element but never touches other memory.
 @safe
 @usableFromInline
-final class SharedStorage: @unchecked Sendable {
+package final class SharedStorage: @unchecked Sendable {
     private enum Origin {
         case allocated
         case mapped(length: Int)
         case adopted(any Sendable)
-        /// The descriptor stays open: of a named file, to see whether it still has what is mapped; of shared memory, to hand on.
-        case file(length: Int, descriptor: Int32, path: String?)
+        /// The descriptor stays open: to see whether a named file still has what is mapped, and to hand it on.
+        case file(length: Int, descriptor: Int32, path: String?, mapping: SharedMapping)
     }
 
     /// Where the memory starts; never null, also when it is empty.
-    @usableFromInline let base: UnsafeMutableRawPointer
-    @usableFromInline let byteCount: Int
+    @usableFromInline package let base: UnsafeMutableRawPointer
+    @usableFromInline package let byteCount: Int
     /// Whether Swift and Python may write; a read-only mapping would fault, an array's memory is a value.
-    @usableFromInline let isMutable: Bool
+    @usableFromInline package let isMutable: Bool
     /// Whether the memory is a file's, which another program can shorten.
     @usableFromInline let canShrink: Bool
     private let origin: Origin
+    /// Whether the memory has been passed to a call; of attached threads.
+    private nonisolated(unsafe) var wasPassed = false
+    /// The view for the calls from the second one on; made once, by an attached thread.
+    private let keptView = unsafe Atomic<UnsafeMutablePointer<cshim_kept_view>?>(nil)
 
     private init(base: UnsafeMutableRawPointer, byteCount: Int, isMutable: Bool, origin: Origin) {
         unsafe self.base = unsafe base
         self.byteCount = byteCount
         self.isMutable = isMutable
         self.origin = origin
-        if case .file(_, _, _?) = origin { canShrink = true } else { canShrink = false }
+        if case .file(_, _, _?, _) = origin { canShrink = true } else { canShrink = false }
+    }
+
+    /// Memory of malloc(3), which is freed with this.
+    @unsafe convenience init(takingOver memory: UnsafeMutableRawPointer, byteCount: Int) {
+        unsafe self.init(base: memory, byteCount: byteCount, isMutable: false, origin: .allocated)
     }
 
     deinit {
+        if let keptView = unsafe keptView.load(ordering: .acquiring) {
+            let isAlone = unsafe cshim_kept_view_close(keptView)
+            unsafe PendingReleases.release(keptView: keptView)
+            guard isAlone else { return }
+        }
         switch origin {
         case .allocated: unsafe free(base)
         case .mapped(let length): unsafe munmap(base, length)
         case .adopted: break
-        case .file(let length, let descriptor, _):
+        case .file(let length, let descriptor, _, let mapping):
             if length > 0 { unsafe munmap(base, length) }
             close(descriptor)
+            mapping.end()
         }
     }
 
@@ -140,20 +156,20 @@ final class SharedStorage: @unchecked Sendable {
         }
         return unsafe SharedStorage(
             base: base, byteCount: length, isMutable: isWritable,
-            origin: .file(length: length, descriptor: descriptor, path: path))
+            origin: .file(length: length, descriptor: descriptor, path: path, mapping: SharedMapping(descriptor)))
     }
 
     /// Whether a mapped file still has all that was mapped; anything else always has.
     ///
     /// - Throws: ``PythonError/invalidBuffer(_:)`` when it was shortened: to touch what is lost would end the process.
     @inlinable
-    func checkFile() throws(PythonError) {
+    package func checkFile() throws(PythonError) {
         if canShrink { try checkLength() }
     }
 
     @usableFromInline
     func checkLength() throws(PythonError) {
-        guard case .file(let length, let descriptor, let path?) = origin else { return }
+        guard case .file(let length, let descriptor, let path?, _) = origin else { return }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw .file(path: path, errno: errno) }
         guard Int(status.st_size) >= length else {
@@ -162,9 +178,25 @@ final class SharedStorage: @unchecked Sendable {
         }
     }
 
+    /// Gives pages of a mapped file back to the system, the page cache's too unless another process has them mapped. What was not
+    /// written to the disk yet stays. Source: madvise(2) `MADV_DONTNEED`, posix_fadvise(2) `POSIX_FADV_DONTNEED`.
+    func evict(_ bytes: Range<Int>) {
+        guard case .file(let length, let descriptor, _?, _) = origin else { return }
+        let pageSize = sysconf(Int32(_SC_PAGESIZE))
+        let start = bytes.lowerBound / pageSize * pageSize
+        let end = min(bytes.upperBound, length)
+        guard start < end, unsafe madvise(base + start, end - start, MADV_DONTNEED) == 0 else { return }
+        posix_fadvise(descriptor, start, end - start, POSIX_FADV_DONTNEED)
+    }
+
     /// The descriptor of anonymous shared memory; nil for any other memory.
     var sharedMemoryDescriptor: Int32? {
-        if case .file(_, let descriptor, nil) = origin { descriptor } else { nil }
+        if case .file(_, let descriptor, nil, _) = origin { descriptor } else { nil }
+    }
+
+    /// What another process needs to map the same pages; nil for memory that only this process can have.
+    package var mapping: SharedMapping? {
+        if case .file(_, _, _, let mapping) = origin { mapping } else { nil }
     }
 
     /// An aligned address for what has no bytes: CPython refuses a null buffer.
@@ -189,6 +221,45 @@ extension SharedStorage {
         let owner = unsafe Unmanaged.passRetained(self).toOpaque()
         let view = unsafe cshim_share(base, count, stride, itemSize, format, isReadOnly, owner, releaseStorage)
         return unsafe try PythonValue(created: view)
+    }
+
+    /// The view that is kept of this memory from call to call, if there is one. Any thread, attached or not.
+    @usableFromInline
+    func keptView(
+        base: UnsafeMutableRawPointer, count: Int, stride: Int, format: UnsafePointer<CChar>, isReadOnly: Bool
+    ) -> KeptView? {
+        guard let kept = unsafe keptView.load(ordering: .acquiring), unsafe kept.pointee.base == base,
+            unsafe kept.pointee.count == count && kept.pointee.stride == stride,
+            unsafe kept.pointee.format == format && kept.pointee.read_only == isReadOnly
+        else { return nil }
+        return unsafe KeptView(pointer: OpaquePointer(kept))
+    }
+
+    /// The same for one call: from the second one on with the view that is kept, unless another call uses that. An owned reference, or
+    /// what the frame of the call takes back. This storage lives until the call is over.
+    @usableFromInline
+    func shareForCall(
+        base: UnsafeMutableRawPointer, count: Int, stride: Int, itemSize: Int, format: UnsafePointer<CChar>,
+        isReadOnly: Bool
+    ) throws(PythonError) -> (view: OpaquePointer, exporter: OpaquePointer?) {
+        // A named file has to be looked at each time.
+        if unsafe wasPassed && !canShrink && keptView.load(ordering: .relaxed) == nil {
+            let owner = unsafe Unmanaged.passUnretained(self).toOpaque()
+            let kept = unsafe cshim_kept_view_new(
+                base, count, stride, itemSize, format, isReadOnly, owner, retainStorage, releaseStorage)
+            unsafe keptView.store(kept, ordering: .releasing)
+        }
+        unsafe wasPassed = true
+        if let kept = unsafe keptView(
+            base: base, count: count, stride: stride, format: format, isReadOnly: isReadOnly)
+        {
+            let lent = unsafe cshim_kept_view_use(UnsafeMutablePointer(kept.pointer))
+            if let view = unsafe lent.view { return unsafe (view, exporter: lent.exporter) }
+            if cshim_exception_occurred() { throw .raised() }
+        }
+        let view = try unsafe share(
+            base: base, count: count, stride: stride, itemSize: itemSize, format: format, isReadOnly: isReadOnly)
+        return unsafe (view.take(), exporter: nil)
     }
 
     /// The same for an array of any number of dimensions, whose layout counts from `byteOffset` on and is within this memory.
@@ -216,6 +287,11 @@ extension SharedStorage {
             unsafe Unmanaged<SharedStorage>.fromOpaque($0).takeUnretainedValue()
         }
     }
+}
+
+/// Takes a count on its storage for an exporter.
+private let retainStorage: @convention(c) (UnsafeMutableRawPointer) -> Void = { owner in
+    _ = unsafe Unmanaged<SharedStorage>.fromOpaque(owner).retain()
 }
 
 /// Gives up an exporter's count on its storage.

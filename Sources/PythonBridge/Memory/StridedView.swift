@@ -58,6 +58,25 @@ extension StridedView: RandomAccessCollection {
 }
 
 extension StridedView: PythonConvertible {
+    /// The view that calls are given from the third one on.
+    @inlinable
+    public var keptView: KeptView? {
+        let size = MemoryLayout<Element>.stride
+        return unsafe buffer.storage.keptView(
+            base: buffer.base + start * size, count: count, stride: stride * size, format: Element.formatText,
+            isReadOnly: true)
+    }
+
+    /// Appends a `memoryview` of the memory, which Python may keep but not write to; the same one from call to call until it keeps it.
+    @inlinable
+    @unsafe public borrowing func pass(to call: inout PythonCall) throws(PythonError) {
+        let size = MemoryLayout<Element>.stride
+        let (view, exporter) = try unsafe buffer.storage.shareForCall(
+            base: buffer.base + start * size, count: count, stride: stride * size, itemSize: size,
+            format: Element.formatText, isReadOnly: true)
+        unsafe call.append(view, exporter: exporter)
+    }
+
     /// A `memoryview` of the memory, which Python may keep but not write to.
     @inlinable
     @unsafe public func pythonValue() throws(PythonError) -> PythonValue {

@@ -12,7 +12,7 @@ typedef struct {
 
 static PyTypeObject *exporter_type;
 static PyObject *function;
-static PyThreadState *state;
+static _Thread_local PyThreadState *state;
 
 static int get_buffer(PyObject *object, Py_buffer *view, int flags) {
     exporter *self = (exporter *)object;

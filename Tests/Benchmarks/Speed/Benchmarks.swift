@@ -11,8 +11,13 @@ let benchmarks: @Sendable () -> Void = {
         c_look_up("two")
         let two = try python.function("two", in: "__main__")
         try addCalls(of: two, in: python)
+        try addSizes(of: two)
+        try addManyThreads(calling: two)
         try addLatencies(of: two, in: python)
+        try addThousand(in: python)
         try addTwoThreads(in: python)
+        addBandwidths()
+        try addRoundTrips(in: repository)
     } catch {
         fatalError("\(error)")
     }
@@ -47,18 +52,24 @@ enum Unit: String {
     var duration: Duration { self == .nanoseconds ? .nanoseconds(1) : .microseconds(1) }
 }
 
-func configuration(_ metrics: [BenchmarkMetric], duration: Duration) -> Benchmark.Configuration {
-    Benchmark.Configuration(
+/// - Parameter ratios: Those of the metrics that a later run is compared by, with a tolerance of a quarter of their median. Times are
+///   those of a machine.
+func configuration(
+    _ metrics: [BenchmarkMetric], ratios: [BenchmarkMetric] = [], duration: Duration
+) -> Benchmark.Configuration {
+    let tolerances = metrics.map { ($0, ratios.contains($0) ? BenchmarkThresholds(relative: [.p50: 25]) : .none) }
+    return Benchmark.Configuration(
         metrics: metrics, units: Dictionary(uniqueKeysWithValues: metrics.map { ($0, .count) }),
-        warmupIterations: 2, maxDuration: duration)
+        warmupIterations: 2, maxDuration: duration, thresholds: Dictionary(uniqueKeysWithValues: tolerances))
 }
 
 /// Measures the ways in rounds, in each of them every way once, and by each round the ratio of each way to the first.
 func compare(
     _ name: String, times: Int = 1000, in unit: Unit = .nanoseconds, duration: Duration = .seconds(5), _ ways: [Way]
 ) {
-    let metrics = ways.map { $0.time(unit) } + ways.dropFirst().map { $0.ratio(to: ways[0]) }
-    Benchmark(name, configuration: configuration(metrics, duration: duration)) { benchmark in
+    let ratios = ways.dropFirst().map { $0.ratio(to: ways[0]) }
+    let metrics = ways.map { $0.time(unit) } + ratios
+    Benchmark(name, configuration: configuration(metrics, ratios: ratios, duration: duration)) { benchmark in
         c_use_this_thread()
         let first = try ways[0].measure(unit, times: times)
         benchmark.measurement(ways[0].time(unit), Int(first))

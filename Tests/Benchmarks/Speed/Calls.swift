@@ -30,7 +30,7 @@ func addCalls(of two: PythonFunction, in python: PythonInterpreter) throws {
     let integers = Way("bridge") { times in
         for _ in 0..<times { blackHole(try two(1, 2) as Int) }
     }
-    let callPrepared = Way("bridge") { times in
+    let callPrepared = Way("prepared") { times in
         for _ in 0..<times { blackHole(try prepared() as Int) }
     }
 
@@ -54,20 +54,14 @@ func addCalls(of two: PythonFunction, in python: PythonInterpreter) throws {
         ])
     compare("two integers", [Way("C") { blackHole(c_call_numbers($0)) }, integers])
     compare("two integers, attached", [Way("C") { blackHole(c_call_numbers_attached($0)) }, attached(integers)])
-    compare(
-        "prepared",
-        [
-            Way("C") { blackHole(c_call_prepared(&samples, samples.count, &indicesInC, indicesInC.count, $0)) },
-            callPrepared,
-        ])
-    compare(
-        "prepared, attached",
-        [
-            Way("C") {
-                blackHole(c_call_prepared_attached(&samples, samples.count, &indicesInC, indicesInC.count, $0))
-            },
-            attached(callPrepared),
-        ])
+    let ready = Way("C, ready views") {
+        blackHole(c_call_prepared(&samples, samples.count, &indicesInC, indicesInC.count, $0))
+    }
+    let readyAttached = Way("C, ready views") {
+        blackHole(c_call_prepared_attached(&samples, samples.count, &indicesInC, indicesInC.count, $0))
+    }
+    compare("the same two buffers again", [ready, share, callPrepared])
+    compare("the same two buffers again, attached", [readyAttached, attached(share), attached(callPrepared)])
     compare(
         "first call of a thread", times: 100,
         [

@@ -35,4 +35,7 @@ int64_t c_call_numbers_attached(intptr_t times);
 /// has none.
 int64_t c_call_ensured(void);
 
+/// Reads so many samples, a multiple of 16, and adds them up.
+double c_read(const double *_Nonnull samples, intptr_t count);
+
 #endif

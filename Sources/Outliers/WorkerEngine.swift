@@ -1,0 +1,94 @@
+public import PythonBridge
+public import PythonWorkers
+
+/// numpy in a process of its own, on Swift's memory: `pyoutliers.detect_allocating` in one of a pool of workers.
+///
+/// Samples in a mapped file or in `SharedBuffer(sharedMemoryCapacity:)` are mapped by both processes and copied in neither direction; others are copied once. A
+/// crash, or a detection that takes too long, ends the worker alone.
+public struct WorkerEngine: OutlierEngine {
+    private let detect: BlockingWorkerFunction
+    /// The same for whoever is told the progress: the worker has none of a file's pages mapped then.
+    private let detectMapped: BlockingWorkerFunction
+    private let moments: BlockingWorkerFunction
+
+    /// An engine on a pool whose workers find `pyoutliers`. Nothing is started: whether it is there turns out at the first detection.
+    public init(workers: PythonWorkers) {
+        detect = workers.function("detect_allocating", in: "pyoutliers").blocking
+        detectMapped = workers.function("detect_mapped", in: "pyoutliers._mapped").blocking
+        moments = workers.function("moments", in: "pyoutliers").blocking
+    }
+
+    /// An engine with a pool of its own.
+    ///
+    /// - Parameters:
+    ///   - configuration: Where `pyoutliers` and numpy are.
+    ///   - count: How many detections run at a time.
+    ///   - timeout: How long one may take; nil for any time.
+    public init(python configuration: PythonConfiguration, count: Int = 1, timeout: Duration? = nil) {
+        self.init(
+            workers: PythonWorkers(
+                WorkerConfiguration(
+                    count: count, python: PythonExecutable(configuration.environment),
+                    searchPaths: configuration.searchPaths, timeout: timeout)))
+    }
+
+    /// Finds the outliers; Python asks Swift for the memory of the indices, exactly as much as they need.
+    ///
+    /// - Throws: ``OutlierError``.
+    public func outliers<Element: SampleElement>(
+        in samples: StridedView<Element>, options: DetectionOptions
+    ) throws(OutlierError) -> SharedBuffer<Int> {
+        try outliers(in: samples, options, by: detect, keywords: options == .standard ? nil : options.keywords)
+    }
+
+    /// Finds the outliers, and tells on the way how far that is.
+    ///
+    /// - Throws: ``OutlierError``; what `progress` throws, the same value.
+    public func outliers<Element: SampleElement>(
+        in samples: StridedView<Element>, options: DetectionOptions, progress: @escaping DetectionProgress
+    ) throws -> SharedBuffer<Int> {
+        try reporting(to: progress, options: options) { keywords throws(OutlierError) in
+            try outliers(in: samples, options, by: detectMapped, keywords: keywords)
+        }
+    }
+
+    private func outliers<Element: SampleElement>(
+        in samples: StridedView<Element>, _ options: DetectionOptions, by detect: BlockingWorkerFunction,
+        keywords: PythonKeywords?
+    ) throws(OutlierError) -> SharedBuffer<Int> {
+        try rethrowing(samples, options) { () throws(WorkerError) in
+            let indices: SharedBuffer<Int> = try detect(samples, BufferAllocator<Int>(), keywords: keywords)
+            do throws(PythonError) {
+                try checkIndices(indices, of: samples.count)
+            } catch {
+                throw .python(error)
+            }
+            return indices.readOnly
+        }
+    }
+
+    /// The mean and the standard deviation.
+    ///
+    /// - Throws: ``OutlierError``.
+    public func moments<Element: SampleElement>(
+        of samples: StridedView<Element>, options: DetectionOptions
+    ) throws(OutlierError) -> Moments {
+        try rethrowing(samples, options) { () throws(WorkerError) in
+            let pair: [Double] = try moments(samples, keywords: options.momentsKeywords)
+            guard pair.count == 2 else { throw .python(.conversion(expected: "two numbers", found: "\(pair.count)")) }
+            return Moments(mean: pair[0], standardDeviation: pair[1])
+        }
+    }
+}
+
+/// Turns what a worker's call threw into the error that names a sample that is not finite, or that says what failed.
+private func rethrowing<Element: SampleElement, R>(
+    _ samples: StridedView<Element>, _ options: DetectionOptions, _ body: () throws(WorkerError) -> R
+) throws(OutlierError) -> R {
+    do throws(WorkerError) {
+        return try body()
+    } catch {
+        guard case .python(let error) = error else { throw .worker(error) }
+        return try rethrowing(samples, options) { () throws(PythonError) in throw error }
+    }
+}

@@ -1,0 +1,71 @@
+import Outliers
+import PythonBridge
+
+/// The times of one contestant on some samples, in turns with others.
+struct TimedRuns {
+    /// Seconds that a turn of a quick contestant lasts, in as many calls: what the others have left in the caches is forgotten by then.
+    private static let turn = 0.002
+    /// More turns tell no more.
+    private static let mostTurns = 100
+    private static let leastTurns = 3
+
+    let contestant: Contestant
+    private let detect: Contestant.Detect
+    private let samples: StridedView<Double>
+    /// Seconds that it has for its turns.
+    private let budget: Double
+    /// Seconds of a call, on average over each turn.
+    private var times: [Double] = []
+    private var spent = 0.0
+    private var callsPerTurn = 1
+    /// Turns at the start that do not count if there are others.
+    private var warmUp = 1
+
+    init(
+        _ contestant: Contestant, _ detect: @escaping Contestant.Detect, on samples: StridedView<Double>, budget: Double
+    ) {
+        self.contestant = contestant
+        self.detect = detect
+        self.samples = samples
+        self.budget = budget
+    }
+
+    /// What counts: not the first turn, nor the one by which the number of calls in a turn is found, unless there is no other.
+    var counted: [Double] { Array(times.count > warmUp ? times.dropFirst(warmUp) : times.suffix(1)) }
+
+    /// Whether it has had its budget and three turns that count, or twice its budget, or its most turns.
+    var isDone: Bool {
+        let count = max(0, times.count - warmUp)
+        return count >= Self.mostTurns || spent >= 2 * budget || (count >= Self.leastTurns && spent >= budget)
+    }
+
+    /// Takes a turn.
+    ///
+    /// - Returns: What its last call found.
+    /// - Throws: ``Failure``.
+    @discardableResult
+    mutating func takeTurn() throws(Failure) -> SharedBuffer<Int> {
+        let clock = ContinuousClock()
+        do throws(OutlierError) {
+            let (found, duration) = try Interrupt.python(isUsed: contestant.kind.usesPython) {
+                () throws(OutlierError) in
+                let start = clock.now
+                for _ in 1..<callsPerTurn { _ = try detect(samples) }
+                let found = try detect(samples)
+                return (found, clock.now - start)
+            }
+            note(duration / .seconds(1))
+            return found
+        } catch {
+            throw Failure(error, input: contestant.name) { "sample \($0)" }
+        }
+    }
+
+    private mutating func note(_ seconds: Double) {
+        spent += seconds
+        times.append(seconds / Double(callsPerTurn))
+        guard times.count == 2, seconds < Self.turn / 2 else { return }
+        warmUp = 2
+        callsPerTurn = Int(Self.turn / max(seconds, 1e-7))
+    }
+}

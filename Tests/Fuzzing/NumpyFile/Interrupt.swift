@@ -1,0 +1,1 @@
+../../../Sources/OutliersCommand/Interrupt.swift

@@ -1,0 +1,1 @@
+../../../Sources/OutliersCommand/Output/OutputFile.swift

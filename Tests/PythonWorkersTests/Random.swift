@@ -1,0 +1,1 @@
+../Fuzzing/Layouts/Random.swift

@@ -1,0 +1,140 @@
+"""The positions of the outliers, block by block."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ._bounds import bounds
+from ._passes import go_through
+from ._scratch import BLOCK
+from ._zones import ZONE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    import numpy.typing as npt
+
+    from ._progress import Progress
+    from ._scratch import Scratch
+    from ._zones import ZoneMap
+
+    Positions = npt.NDArray[np.intp]
+
+# A block of so few samples is searched at once: to skip words would take more calls than it saves.
+_FEW = 16_384
+
+_NONE = np.empty(0, np.intp)
+_ZERO = np.array(0, np.uint64)
+_WORDS = np.arange(BLOCK // 8)
+
+
+class Search:
+    """A search for the samples that lie too far from the mean.
+
+    Parameters
+    ----------
+    samples : numpy.ndarray
+        What `samples_array` returned.
+    mean, deviation : float
+        The moments of `count` of them, those that are finite.
+    threshold : float
+        How many standard deviations away an outlier has to be.
+    zones : ZoneMap, optional
+        What is known of the samples' zones.
+    """
+
+    def __init__(
+        self,
+        samples: npt.NDArray[Any],
+        mean: float,
+        deviation: float,
+        count: int,
+        threshold: float,
+        zones: ZoneMap | None = None,
+    ) -> None:
+        self._samples = samples
+        self._some_omitted = count < samples.size
+        # No sample is further than infinity from anywhere.
+        limit = threshold * deviation if count else math.inf
+        self._least, self._greatest = bounds(mean, limit, samples.dtype)
+        # Whether a zone may have outliers.
+        self._open = None if zones is None else ~zones.within(self._least, self._greatest)
+
+    def run(
+        self, take: Callable[[int, Positions], None], threads: int, progress: Progress | None
+    ) -> None:
+        """Go through the samples.
+
+        Parameters
+        ----------
+        take : callable
+            Called with where each block starts and with the positions of the outliers in it, both
+            ascending.
+        threads : int
+            How many threads to work on.
+        progress : Progress, optional
+            What is told of it.
+        """
+        go_through(
+            self._samples.size,
+            self._block,
+            take,
+            block=BLOCK,
+            threads=threads,
+            laborious=None if self._open is None else ZONE * int(np.count_nonzero(self._open)),
+            progress=progress,
+        )
+
+    def _block(self, start: int, scratch: Scratch) -> Positions:
+        """Return the positions of the outliers in one block."""
+        if self._open is None:
+            return self._positions(start, BLOCK, scratch)
+        zones = self._open[start // ZONE : (start + BLOCK) // ZONE].nonzero()[0]
+        if zones.size >= BLOCK // ZONE // 2:
+            return self._positions(start, BLOCK, scratch)
+        found = _NONE
+        for begin in (zones * ZONE).tolist():
+            positions = self._positions(start + begin, ZONE, scratch)
+            positions += begin
+            found = np.concatenate((found, positions)) if found.size else positions
+        return found
+
+    def _positions(self, start: int, size: int, scratch: Scratch) -> Positions:
+        """Return the positions of the outliers in so many samples, or as many as there are.
+
+        To find the set bytes of a mask costs more than the two comparisons where some are set but
+        few: up to a tenth numpy branches on each, and mispredicts. So a block is searched twice,
+        for words of eight bytes with one that is set, and for the bytes in these, neither of which
+        are that rare. With 4.6 % outliers this takes 0.6 ns for each sample instead of 1.1.
+        """
+        block = self._samples[start : start + size]
+        size = block.size
+        above, below = scratch.above[:size], scratch.below[:size]
+        np.greater(block, self._greatest, above)
+        np.less(block, self._least, below)
+        if self._some_omitted:
+            # NaN compares false by itself, infinity does not.
+            finite = np.isfinite(block)
+            above &= finite
+            below &= finite
+        if size < _FEW:
+            np.logical_or(above, below, above)
+            return above.nonzero()[0]
+        words = -(-size // 8)
+        scratch.above[size : 8 * words] = scratch.below[size : 8 * words] = False
+        set_words, hit = scratch.above_words[:words], scratch.hit[:words]
+        np.bitwise_or(set_words, scratch.below_words[:words], set_words)
+        np.not_equal(set_words, _ZERO, hit)
+        numbers = hit.nonzero()[0]
+        if numbers.size > words // 2:
+            return above.nonzero()[0]
+        positions = set_words.take(numbers).view(np.bool_).nonzero()[0]
+        # The words that are not set lie between: so many before each that is.
+        numbers -= _WORDS[: numbers.size]
+        numbers <<= 3
+        positions += numbers.take(positions >> 3)
+        return positions

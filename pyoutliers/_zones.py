@@ -1,0 +1,100 @@
+"""The least and the greatest sample of each zone, which tell whether it has to be searched."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ._bounds import EXTREMES
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy.typing as npt
+
+    from ._bounds import Bound
+
+# The samples of a zone: so many that two numbers for each are nothing, and so few that an outlier
+# does not have much searched that has none.
+ZONE = 8192
+
+# How many blocks are passed over, at most, after some that have outliers in most zones: to look for
+# extremes costs a good third of a block's first pass, and nothing is gained.
+_LONGEST_PAUSE = 16
+
+
+class ZoneMap:
+    """What the first pass, which has a block in the cache, can tell the second one of it.
+
+    That one leaves out the zones whose extremes are no outliers. Where outliers are rare this is
+    nearly all of them, and the samples are read but once. Databases call this a zone map.
+
+    Parameters
+    ----------
+    samples : numpy.ndarray
+        What `samples_array` returned.
+    threshold : float
+        How many standard deviations away an outlier has to be.
+    """
+
+    def __init__(self, samples: npt.NDArray[Any], threshold: float) -> None:
+        count = -(-samples.size // ZONE)
+        # Of a zone that is not noted, anything is true.
+        lowest, highest = EXTREMES.get(samples.dtype, (-math.inf, math.inf))
+        self._least = np.full(count, lowest, samples.dtype)
+        self._greatest = np.full(count, highest, samples.dtype)
+        self._threshold = threshold
+        # Where to go on taking notes, and how many blocks to pass over if that one has outliers.
+        # Several threads set both, and nothing is wrong whichever is last.
+        self._next = 0
+        self._pause = 0
+        if samples.dtype == np.float16:
+            # To compare these takes longer than all else.
+            self._next = samples.size
+
+    def note(self, start: int, block: npt.NDArray[Any], mean: float, deviation: float) -> None:
+        """Note the extremes of a block's zones, unless it is likely that most have outliers.
+
+        Parameters
+        ----------
+        start : int
+            Where the block starts, at the start of a zone.
+        block : numpy.ndarray
+            It, with finite samples only.
+        mean, deviation : float
+            The moments of the block alone.
+        """
+        count = block.size // ZONE
+        if start < self._next or not count:
+            return
+        zones = block[: count * ZONE].reshape(count, ZONE)
+        number = start // ZONE
+        least = self._least[number : number + count]
+        greatest = self._greatest[number : number + count]
+        np.minimum.reduce(zones, axis=1, out=least)
+        np.maximum.reduce(zones, axis=1, out=greatest)
+        limit = self._threshold * deviation
+        outside = np.count_nonzero((least < mean - limit) | (greatest > mean + limit))
+        if 2 * outside >= count:
+            self._next = start + (1 + self._pause) * block.size
+            self._pause = min(4 * self._pause, _LONGEST_PAUSE) or 1
+        else:
+            self._pause = 0
+
+    def within(self, least: Bound, greatest: Bound) -> npt.NDArray[np.bool_]:
+        """Tell for each zone whether all of its samples are known to lie between two bounds.
+
+        Parameters
+        ----------
+        least, greatest : numpy.ndarray
+            What `bounds` returned.
+
+        Returns
+        -------
+        numpy.ndarray
+            False for a zone that was not noted, unless no number lies outside of the bounds.
+        """
+        within: npt.NDArray[np.bool_] = (self._least >= least) & (self._greatest <= greatest)
+        return within

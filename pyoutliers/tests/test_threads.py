@@ -1,0 +1,273 @@
+"""Several threads on one detection: the same result, and none of them left."""
+
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from pyoutliers import _passes, _scratch, detect, detect_allocating, detect_into, moments
+from pyoutliers._passes import go_through
+from pyoutliers._scratch import BLOCK
+
+from .reference import found_in, one_liner
+
+BLOCKS = 20
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
+def allocating(x, **options):
+    return detect_allocating(x, lambda count: np.empty(count, np.int64), **options).tolist()
+
+
+@pytest.fixture(params=[detect, found_in, allocating])
+def function(request):
+    return request.param
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Threads for any two blocks."""
+    monkeypatch.setattr(_passes, "SAMPLES_PER_THREAD", BLOCK)
+    monkeypatch.setattr(_passes, "_GROUP", BLOCK)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i4", "u1"])
+@pytest.mark.parametrize("offset", [0, 50])
+def test_the_result_is_that_of_one_thread_to_the_last_bit(eager, function, threads, dtype, offset):
+    x = (offset + 9 * np.random.default_rng(1).random(BLOCKS * BLOCK + 5) ** 3).astype(dtype)
+    assert moments(x, threads=threads) == moments(x)
+    assert function(x, threads=threads) == function(x)
+
+
+def test_omitted_samples_are_omitted_by_all(eager, function):
+    x = np.random.default_rng(2).normal(size=BLOCKS * BLOCK)
+    x[::1000], x[5::777] = np.nan, np.inf
+    assert function(x, nan="omit", threads=3) == function(x, nan="omit")
+
+
+def test_huge_samples_have_the_same_mean(eager):
+    x = np.random.default_rng(3).normal(size=BLOCKS * BLOCK) * 1e300
+    assert moments(x, threads=3) == moments(x)
+    assert moments(x)[1] == np.inf
+
+
+def test_the_first_bad_sample_is_named_whoever_finds_it(eager, function):
+    x = np.zeros(BLOCKS * BLOCK)
+    x[6 * BLOCK + 7] = np.inf
+    x[7 * BLOCK :: BLOCK] = np.nan
+    for _ in range(20):
+        with pytest.raises(ValueError, match=rf"samples\[{6 * BLOCK + 7}\] is infinity"):
+            function(x, threads=4)
+
+
+def test_too_small_indices_raise_and_say_how_many_were_needed(eager):
+    x = np.random.default_rng(4).normal(size=BLOCKS * BLOCK)
+    needed = one_liner(x).size
+    for room in (0, needed - 1):
+        with pytest.raises(ValueError, match=f"{needed} needed, it holds {room}"):
+            detect_into(x, np.empty(room, np.int64), threads=3)
+
+
+@pytest.mark.parametrize("step", [2, -1])
+def test_results_land_in_order_in_strided_memory(eager, step):
+    x = np.random.default_rng(5).normal(size=BLOCKS * BLOCK)
+    memory = np.full(2 * x.size, -1, np.int64)
+    found = detect_into(x, memory[::step], threads=3)
+    assert memory[::step][:found].tolist() == one_liner(x).tolist()
+
+
+def test_progress_is_told_by_the_caller_and_ascends(function):
+    x = np.random.default_rng(6).normal(size=4_000_000)
+    calls, tellers = [], set()
+
+    def progress(done, total):
+        calls.append(done)
+        assert total == 2 * x.size
+        tellers.add(threading.current_thread())
+
+    assert function(x, threads=3, progress=progress) == one_liner(x).tolist()
+    assert tellers == {threading.main_thread()}
+    assert calls == sorted(set(calls))
+    assert x.size in calls
+    assert calls[-1] == 2 * x.size
+    assert len(calls) <= 8
+
+
+def test_what_the_progress_raises_ends_all_threads(function):
+    class Stopped(BaseException):
+        pass
+
+    calls = []
+
+    def stop(*call):
+        calls.append(call)
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        function(np.zeros(5_000_000), threads=3, progress=stop)
+    assert len(calls) == 1
+
+
+def test_the_progress_may_detect_itself_on_threads(function):
+    x = np.random.default_rng(7).normal(size=2_100_000)
+    inner = x[::-1].copy()
+    expected = one_liner(inner).tolist()
+    nested = []
+
+    def progress(done, total):
+        nested.append(detect(inner, threads=2) == expected)
+
+    assert function(x, threads=2, progress=progress) == one_liner(x).tolist()
+    assert set(nested) == {True}
+
+
+def test_an_interruption_ends_all_threads(eager):
+    x = np.zeros(200 * BLOCK)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        count = threading.active_count()
+        for milliseconds in range(1, 30):
+            signal.setitimer(signal.ITIMER_REAL, milliseconds / 1000)
+            with pytest.raises(KeyboardInterrupt):
+                while True:
+                    moments(x, threads=3)
+            # One that was about to start may still be about to find that it is late.
+            deadline = time.monotonic() + 10
+            while threading.active_count() > count and time.monotonic() < deadline:
+                time.sleep(0.001)
+            assert threading.active_count() == count
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert moments(x, threads=3) == (0, 0)
+
+
+def test_a_thread_that_cannot_be_started_is_told(eager, monkeypatch):
+    start, started = threading.Thread.start, []
+
+    def refuse(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start"):
+        moments(np.zeros(BLOCKS * BLOCK), threads=3)
+    assert not started[0].is_alive()
+
+
+def test_threads_are_started_only_for_many_samples(monkeypatch):
+    monkeypatch.delattr(threading.Thread, "start")
+    x = np.zeros(_passes.SAMPLES_PER_THREAD * 2)
+    assert detect(x[:-1], threads=8) == []
+    with pytest.raises(AttributeError):
+        detect(x, threads=2)
+
+
+def test_detections_on_threads_do_not_disturb_each_other(eager):
+    series = [np.random.default_rng(seed).normal(seed, size=BLOCKS * BLOCK) for seed in range(6)]
+    expected = [one_liner(x).tolist() for x in series]
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(5):
+            assert list(pool.map(lambda x: found_in(x, threads=3), series)) == expected
+
+
+def test_no_more_scratch_is_kept_than_is_worth_it():
+    scratch = [_scratch.borrow() for _ in range(50)]
+    assert len({id(one) for one in scratch}) == 50
+    for one in scratch:
+        _scratch.give_back(one)
+    assert len(_scratch._spare) == 8
+
+
+def test_results_are_taken_in_order_one_at_a_time_and_none_pile_up(eager):
+    order, lock, waiting, most = [], threading.Lock(), set(), [0]
+    first_is_slow = threading.Event()
+
+    def work(start, scratch):
+        with lock:
+            waiting.add(start)
+            most[0] = max(most[0], len(waiting))
+        if start == 0:
+            first_is_slow.wait(0.05)
+        return start
+
+    def take(start, result):
+        assert start == result
+        order.append(start)
+        with lock:
+            waiting.remove(start)
+
+    go_through(BLOCKS * BLOCK - 1, work, take, block=BLOCK, threads=4)
+    assert order == [block * BLOCK for block in range(BLOCKS)]
+    assert 1 < most[0] <= 4
+
+
+def test_the_failure_of_the_first_block_is_the_one_that_comes_back(eager):
+    taken = []
+
+    def work(start, scratch):
+        if start == 2 * BLOCK:
+            time.sleep(0.05)
+        if start >= 2 * BLOCK:
+            raise ValueError(start)
+        return start
+
+    with pytest.raises(ValueError, match=f"^{2 * BLOCK}$"):
+        go_through(
+            BLOCKS * BLOCK, work, lambda start, _: taken.append(start), block=BLOCK, threads=4
+        )
+    assert taken == [0, BLOCK]
+
+
+def test_what_fails_to_be_taken_ends_all_threads(eager):
+    taken = []
+
+    def take(start, result):
+        taken.append(start)
+        raise ValueError(start)
+
+    with pytest.raises(ValueError, match=r"^0$"):
+        go_through(BLOCKS * BLOCK, lambda start, scratch: start, take, block=BLOCK, threads=4)
+    assert taken == [0]
+
+
+def test_numpy_does_not_warn_on_other_threads(eager, recwarn):
+    x = np.where(np.arange(BLOCKS * BLOCK) % 2, 1e300, -1e300)
+    # Begin such that the others are squared as they are.
+    x[:BLOCK] = np.random.default_rng(8).normal(size=BLOCK)
+    assert moments(x, threads=3)[1] == np.inf
+    assert found_in(x, threads=3) == []
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("threads", [0, -1, -(10**30)])
+def test_fewer_threads_than_one_are_refused(threads):
+    for function in (found_in, moments, detect, allocating):
+        with pytest.raises(ValueError, match="threads must be one or more, not"):
+            function(np.zeros(3), threads=threads)
+
+
+@pytest.mark.parametrize("threads", ["2", 1.0, None, [2]])
+def test_threads_that_are_no_integer_are_refused(threads):
+    for function in (found_in, moments, detect, allocating):
+        with pytest.raises(
+            TypeError, match=f"threads must be an integer, not {type(threads).__name__}"
+        ):
+            function(np.zeros(3), threads=threads)
+
+
+@pytest.mark.parametrize("threads", [np.int64(2), True, 10**30])
+def test_any_integer_is_accepted(threads):
+    assert found_in(np.array([0] * 9 + [5]), threads=threads) == [9]

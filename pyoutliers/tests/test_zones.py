@@ -1,0 +1,105 @@
+"""What the first pass notes of zones spares the second one work, and changes no result."""
+
+import numpy as np
+import pytest
+
+from pyoutliers import detect_into
+from pyoutliers._moments import moments_of
+from pyoutliers._scratch import BLOCK
+from pyoutliers._search import Search
+from pyoutliers._zones import ZONE, ZoneMap
+
+from .reference import found_in, one_liner
+
+SIZE = 12 * BLOCK + ZONE // 2
+
+
+def noted(samples, threshold=2.0):
+    """A search of the samples, and which zones it has to go through."""
+    zones = ZoneMap(samples, threshold)
+    moments = moments_of(samples, False, zones=zones)
+    search = Search(samples, *moments, threshold, zones)
+    return search, search._open
+
+
+def calm(size=SIZE, dtype=np.float64):
+    return (100 * np.random.default_rng(11).random(size)).astype(dtype)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i4", "u1", "i8"])
+def test_only_zones_with_outliers_are_searched(dtype, threads, monkeypatch):
+    monkeypatch.setattr("pyoutliers._passes.SAMPLES_PER_THREAD", BLOCK)
+    x = calm(dtype=dtype)
+    places = [3, ZONE - 1, ZONE, 5 * BLOCK - 1, 5 * BLOCK, 7 * BLOCK + 3 * ZONE, SIZE - 1]
+    x[places] = 255 if dtype == "u1" else 120_000
+    _, is_open = noted(x)
+    # What is left over at the end is not noted, and is searched.
+    assert set(is_open.nonzero()[0]) == {place // ZONE for place in places}
+    assert found_in(x, threads=threads) == places == one_liner(x).tolist()
+
+
+@pytest.mark.parametrize("step", [-1, 3])
+def test_strided_samples_are_noted_too(step):
+    x = calm(3 * SIZE)[::step]
+    x[[0, 4 * ZONE, x.size - 1]] = -90_000
+    assert np.count_nonzero(noted(x)[1]) <= 3
+    assert found_in(x) == [0, 4 * ZONE, x.size - 1]
+
+
+def test_an_outlier_at_any_place_around_the_edge_of_a_zone_is_found():
+    x = calm(3 * BLOCK + 5)
+    for edge in (ZONE, BLOCK, 2 * BLOCK, x.size - 5):
+        for place in range(edge - 3, edge + 4):
+            y = x.copy()
+            y[place] = 1e6
+            assert found_in(y) == [place]
+
+
+def test_zones_that_are_calm_by_themselves_only():
+    """Each block is of one value, nearly; most are far from the mean of all."""
+    steps = np.repeat([0.0, 0, 0, 0, 0, 900, 0, 0, 0, 0, 0, 0], BLOCK)
+    x = steps + np.random.default_rng(12).random(steps.size)
+    expected = np.arange(5 * BLOCK, 6 * BLOCK)
+    assert one_liner(x).tolist() == expected.tolist()
+    found = np.empty(x.size, np.int64)
+    assert (found[: detect_into(x, found)] == expected).all()
+
+
+def test_where_most_zones_have_outliers_few_notes_are_taken():
+    x = np.random.default_rng(13).normal(size=200 * BLOCK)
+    zones = ZoneMap(x, 2.0)
+    moments_of(x, False, zones=zones)
+    share = np.count_nonzero(np.isfinite(zones._least)) / zones._least.size
+    assert 0 < share < 0.1
+    assert found_in(x) == one_liner(x).tolist()
+
+
+def test_notes_are_taken_again_after_a_wild_start():
+    x = calm(200 * BLOCK)
+    x[: 20 * BLOCK] = np.random.default_rng(14).normal(50, 400, 20 * BLOCK)
+    _, is_open = noted(x)
+    # The longest pause after the start, and what was not noted of it.
+    assert np.count_nonzero(is_open) < (20 + 2 * 17 + 2) * (BLOCK // ZONE)
+    assert found_in(x) == one_liner(x).tolist()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_block_with_what_is_not_finite_is_searched(value):
+    x = calm()
+    x[6 * BLOCK + 9] = value
+    x[[6 * BLOCK + 8, 9 * BLOCK]] = 1e6
+    assert found_in(x, nan="omit") == [6 * BLOCK + 8, 9 * BLOCK]
+
+
+@pytest.mark.parametrize("value", [0.0, 7.5, -1e300])
+def test_constant_samples_need_no_search(value):
+    _, is_open = noted(np.full(4 * BLOCK, value))
+    assert not is_open.any()
+
+
+def test_halves_are_searched_without_notes():
+    x = calm(dtype=np.float16)
+    x[[5, BLOCK]] = 30_000
+    assert noted(x)[1].all()
+    assert found_in(x) == [5, BLOCK]
