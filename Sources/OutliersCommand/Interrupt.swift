@@ -5,7 +5,8 @@ import Synchronization
 
 /// Ctrl-C, and whatever else asks the program to end: SIGINT, SIGTERM and SIGHUP.
 ///
-/// They are blocked in every thread, and one thread waits for them. When one comes, the Python code that runs is cancelled, and half a
+/// They are blocked in every thread, and one thread waits for them. One that unblocks them nevertheless, as that which watches over
+/// processes does while it waits (epoll_pwait(2) with an empty mask), hands them on to it. When one comes, the Python code that runs is cancelled, and half a
 /// second is for it and for Python's exit handlers; then, and at once where no Python code runs, the process ends by the signal itself,
 /// and whatever Python has a process of its own with it.
 /// A second signal ends that half second.
@@ -14,6 +15,8 @@ enum Interrupt {
     private static let received = Atomic<Int32>(0)
     private static let isInPython = Atomic<Bool>(false)
     private static let endsByItself = Atomic<Bool>(false)
+    /// The thread that waits, for a thread that one was delivered to.
+    private static let waiting = Atomic<UInt>(0)
     /// The signal that work which ends by itself was asked by; 0 before.
     private static let asked = Atomic<Int32>(0)
     private static let cancellation = PythonCancellation()
@@ -34,7 +37,14 @@ enum Interrupt {
                 Interrupt.wait()
                 return nil
             }, nil)
-        if status != 0 { unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil) }
+        guard status == 0 else {
+            unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
+            return
+        }
+        waiting.store(thread, ordering: .sequentiallyConsistent)
+        for number in signals {
+            signal(number) { pthread_kill(Interrupt.waiting.load(ordering: .sequentiallyConsistent), $0) }
+        }
     }
 
     /// Runs a closure that runs Python code: only there is it worth waiting for what the code does when it is cancelled.

@@ -11,12 +11,15 @@ The one argument is a JSON object:
                 ignored the input ends after them
     times       1 if it is left out
     ignored     names of signals that are ignored when the program starts
+    watcher     whether they go to the thread that watches over the program's own processes, whose
+                signals are open while it waits, once there is one
     directory   the working directory
 
 Printed is another one: `status` is the exit code, or the signal's number with a minus; `output` and
 `error` are what came on the two streams.
 """
 
+import ctypes
 import fcntl
 import json
 import os
@@ -73,14 +76,42 @@ def main(options):
     text, file = options.get("text", "").encode(), options.get("file")
     while child.poll() is None and not (text in error and (not file or os.path.exists(file))):
         time.sleep(0.001)
+    watcher = open_thread(child) if options.get("watcher") else None
     for name in options.get("signals", []):
-        child.send_signal(getattr(signal, name))
+        if watcher:
+            tgkill(child.pid, watcher, getattr(signal, name))
+        else:
+            child.send_signal(getattr(signal, name))
     if "signals" not in options or "ignored" in options:
         child.stdin.close()
     child.wait()
     for thread in threads:
         thread.join()
     print(json.dumps({"status": child.returncode, "output": output.decode(), "error": error.decode()}))
+
+
+def open_thread(child):
+    """The newest of two threads that block no signal: the older one waits for them."""
+    while child.poll() is None:
+        threads = sorted(map(int, os.listdir(f"/proc/{child.pid}/task")))
+        opened = [thread for thread in threads if not blocked(child.pid, thread) & 1 << (signal.SIGINT - 1)]
+        if len(opened) > 1:
+            return opened[-1]
+        time.sleep(0.001)
+    return None
+
+
+def blocked(process, thread):
+    try:
+        with open(f"/proc/{process}/task/{thread}/status") as status:
+            return next(int(line.split()[1], 16) for line in status if line.startswith("SigBlk:"))
+    except OSError:  # it has ended
+        return -1
+
+
+def tgkill(process, thread, number):
+    if ctypes.CDLL(None, use_errno=True).tgkill(process, thread, int(number)) != 0:
+        raise OSError(ctypes.get_errno(), "tgkill")
 
 
 def collect(descriptor, into):

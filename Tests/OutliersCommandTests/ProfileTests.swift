@@ -218,11 +218,13 @@ import Testing
         #expect(end.error == "\rprofiling embedded, 1 of 2\rprofiling native, 2 of 2" + Terminal.erased)
     }
 
-    @Test func `a signal ends it with its processes`() async throws {
+    @Test(arguments: [false, true])
+    func `a signal ends it with its processes, whichever thread gets it`(watcher: Bool) async throws {
         var run = Terminal("profile", "--samples", "20000000", "--engine", "subprocess", "--plot", scratch["p.svg"])
         run.terminal = true
         run.text = "profiling"
         run.signals = ["SIGINT"]
+        run.watcher = watcher
         try await run.run().wasInterrupted(by: 2)
         #expect(try scratch.names.isEmpty)
     }

@@ -12,6 +12,7 @@ struct Terminal: Encodable {
     var input: String?
     var times: Int?
     var ignored: [String]?
+    var watcher: Bool?
     var directory: String?
 
     init(_ arguments: String...) { command = [Program.path] + arguments }
