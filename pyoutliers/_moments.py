@@ -36,6 +36,10 @@ _LINE = 256
 # does for more than 500, and with 1 MiB still fits into a second-level cache of two.
 _BLOCK = 2 * BLOCK
 
+# How many blocks are gone through before anything is made of what came out: numpy's calls for small
+# arrays take as long for one block as for all of them, and keep the GIL from other threads.
+_BLOCKS = 4
+
 # How many samples tell whether the others need a shift.
 _PROBE = 256
 
@@ -147,19 +151,29 @@ def moments_of(
     shift = 0.0 if conditioned else _first_finite(samples)
     merged = _Merged()
 
-    def work(start: int, scratch: Scratch) -> Moments:
-        block = samples[start : start + _BLOCK]
-        moments = _raw_moments(block) if in_place and not shift else None
-        if moments is None or not math.isfinite(moments[2]):
-            moments = _careful_moments(block, start, shift, omit, scratch)
-        count, mean, squares = moments
-        if zones is not None and count == block.size:
-            zones.note(start, block, shift + mean, math.sqrt(squares / count))
-        return moments
+    def work(start: int, scratch: Scratch) -> list[Moments]:
+        blocks = samples[start : start + _BLOCKS * _BLOCK]
+        found: list[Moments] = []
+        if in_place and not shift:
+            _add_whole_blocks(found, blocks, start, omit, scratch, zones)
+        for begin in range(len(found) * _BLOCK, blocks.size, _BLOCK):
+            block = blocks[begin : begin + _BLOCK]
+            moments = _raw_moments(block) if in_place and not shift else None
+            if moments is None or not math.isfinite(moments[2]):
+                moments = _careful_moments(block, start + begin, shift, omit, scratch)
+            found.append(moments)
+            count, mean, squares = moments
+            if zones is None or count < block.size:
+                continue
+            if zones.plan(start + begin, _BLOCK, 1)[0]:
+                zones.note(start + begin, block)
+                deviation = math.sqrt(squares / count)
+                zones.judge(start + begin, block.size, [(shift + mean, deviation)])
+        return found
 
     if few and math.isnan(squares):
         # Nothing overflows where the sum of squares does not.
-        go_through(size, work, merged.add, block=_BLOCK, progress=progress)
+        go_through(size, work, merged.add, block=_BLOCKS * _BLOCK, progress=progress)
     else:
         # Overflow has a defined result here; it must neither print a warning nor raise.
         with np.errstate(all="ignore"):
@@ -167,7 +181,7 @@ def moments_of(
                 size,
                 work,
                 merged.add,
-                block=_BLOCK,
+                block=_BLOCKS * _BLOCK,
                 threads=threads,
                 progress=progress,
             )
@@ -185,15 +199,63 @@ class _Merged:
     def __init__(self) -> None:
         self.moments: Moments = 0, 0.0, 0.0
 
-    def add(self, _: int, moments: Moments) -> None:
-        count, mean, squares = self.moments
-        added, added_mean, added_squares = moments
-        if added:
+    def add(self, _: int, blocks: list[Moments]) -> None:
+        for added, added_mean, added_squares in blocks:
+            if not added:
+                continue
+            count, mean, squares = self.moments
             total = count + added
             apart = added_mean - mean
             mean += apart * (added / total)
             squares += added_squares + apart * apart * count * (added / total)
             self.moments = total, mean, squares
+
+
+def _add_whole_blocks(
+    found: list[Moments],
+    blocks: npt.NDArray[np.float64],
+    start: int,
+    omit: bool,
+    scratch: Scratch,
+    zones: ZoneMap | None,
+) -> None:
+    """Add the moments of contiguous blocks, without a last one that is shorter, and note them."""
+    whole = blocks.size // _BLOCK
+    while len(found) < whole:
+        first = len(found)
+        begin = start + first * _BLOCK
+        noted, count = False, whole - first
+        if zones is not None:
+            noted, count = zones.plan(begin, _BLOCK, count)
+        some = blocks[first * _BLOCK : (first + count) * _BLOCK].reshape(count, _BLOCK)
+        sums, squares_sums = _block_sums(some, begin, zones if noted else None)
+        for number in range(count):
+            moments = _moments_of_sums(_BLOCK, sums[number], squares_sums[number])
+            if not math.isfinite(moments[2]):
+                moments = _careful_moments(
+                    some[number], begin + number * _BLOCK, 0.0, omit, scratch
+                )
+            found.append(moments)
+        if zones is not None and noted:
+            judged = [(mean, math.sqrt(squares / max(n, 1))) for n, mean, squares in found[first:]]
+            zones.judge(begin, _BLOCK, judged)
+
+
+def _block_sums(
+    blocks: npt.NDArray[np.float64], start: int, zones: ZoneMap | None
+) -> list[list[float]]:
+    """Return the sums of some blocks, and their sums of squares; note each while it is cached."""
+    count = len(blocks)
+    lines = blocks.reshape(count, -1, 1, _LINE)
+    columns = blocks.reshape(count, -1, _LINE, 1)
+    sums = np.empty((2, *lines.shape[:2], 1, 1))
+    for number in range(count):
+        np.matmul(lines[number], _COLUMN, sums[0, number])
+        np.matmul(lines[number], columns[number], sums[1, number])
+        if zones is not None:
+            zones.note(start + number * _BLOCK, blocks[number])
+    added: list[list[float]] = np.add.reduce(sums.reshape(2, count, -1), axis=2).tolist()
+    return added
 
 
 def _raw_moments(values: npt.NDArray[np.float64]) -> Moments:
@@ -254,7 +316,7 @@ def _careful_moments(
     merged = _Merged()
     for begin in range(0, block.size, PART):
         part = block[begin : begin + PART]
-        merged.add(start, _part_moments(part, start + begin, shift, omit, scratch))
+        merged.add(start, [_part_moments(part, start + begin, shift, omit, scratch)])
     return merged.moments
 
 

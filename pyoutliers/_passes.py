@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,16 +11,19 @@ import numpy as np
 from ._scratch import BLOCK, Scratch, borrow, give_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
+
+    import numpy.typing as npt
 
     from ._progress import Progress
 
     Work = Callable[[int, Scratch], Any]
     Take = Callable[[int, Any], None]
 
-# To start a thread and to wait for its end takes about 0.1 ms, as a pass over so many does.
-SAMPLES_PER_THREAD = 1_000_000
+# Until another core has woken up for a thread some 0.08 ms have passed, in which one goes through a
+# fifth of so many.
+SAMPLES_PER_THREAD = 500_000
 
 # What a thread takes at a time, at least: few enough times that it hardly matters when it waits for
 # its turn.
@@ -36,6 +40,7 @@ def go_through(
     *,
     block: int,
     threads: int = 1,
+    starts: Sequence[int] | npt.NDArray[np.intp] | None = None,
     laborious: int | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -54,8 +59,10 @@ def go_through(
         How many samples a block has.
     threads : int
         How many threads to work on, where there are samples enough for them.
+    starts : sequence of int, optional
+        Where the blocks start that there is anything to do in, ascending; all of them otherwise.
     laborious : int, optional
-        How many samples that is, if some are no work.
+        How many samples of these are work, if some are none.
     progress : Progress, optional
         What counts the samples, and is told of them by the calling thread.
 
@@ -65,19 +72,29 @@ def go_through(
         What `work` raises for the first of the blocks for which it does; what `take` or the
         progress raises; and KeyboardInterrupt. All threads have ended by then.
     """
-    workers = min(threads, (size if laborious is None else laborious) // SAMPLES_PER_THREAD)
+    if starts is None:
+        starts = range(0, size, block)
+    if laborious is None:
+        laborious = min(size, len(starts) * block)
+    workers = min(threads, laborious // SAMPLES_PER_THREAD)
     if workers > 1:
-        _Team(size, work, take, block, progress).run(workers)
+        _Team(size, work, take, block, starts, progress).run(workers)
         return
     scratch = borrow()
+    passed = 0
     try:
-        for start in range(0, size, block):
+        for start in map(int, starts):
             take(start, work(start, scratch))
             if progress is not None:
-                progress.add(min(block, size - start))
+                end = min(start + block, size)
+                progress.add(end - passed)
+                passed = end
                 progress.tell_in_time()
     finally:
         give_back(scratch)
+    if progress is not None and passed < size:
+        progress.add(size - passed)
+        progress.tell_in_time()
 
 
 class _Team:
@@ -85,6 +102,10 @@ class _Team:
 
     What they hold is thus one group's for each, however far one lags behind, and no more than so
     many bytes.
+
+    The helpers are threads of the system's without what `threading` adds: it waits for the start of
+    each, and the caller has better to do meanwhile. One that comes when all is done, or has failed,
+    touches nothing.
     """
 
     def __init__(
@@ -93,53 +114,71 @@ class _Team:
         work: Work,
         take: Take,
         block: int,
+        starts: Sequence[int] | npt.NDArray[np.intp],
         progress: Progress | None,
     ) -> None:
         self._size = size
         self._work = work
         self._take = take
         self._block = block
-        self._group = -(-_GROUP // block) * block
+        self._starts = starts
+        self._group = -(-_GROUP // block)  # in blocks
         self._progress = progress
         self._changed = threading.Condition(threading.Lock())
-        self._started = 0  # where the next group to work on starts
-        self._taken = 0  # and the next one to take
+        self._started = 0  # the number of the next block to work on
+        self._taken = 0  # and of the next one to take
+        self._passed = 0  # samples
         self._failure: BaseException | None = None
+        self._helping = 0  # helpers at work
+        self._is_closed = False  # to further helpers
 
     def run(self, workers: int) -> None:
-        others = [threading.Thread(target=self._serve) for _ in range(workers - 1)]
         try:
-            for thread in others:
-                thread.start()
+            for _ in range(workers - 1):
+                _thread.start_new_thread(self._help, ())
             self._serve(self._progress)
         except BaseException as error:
             self._fail(error)
         finally:
-            for thread in others:
-                self._join(thread)
+            while not self._have_helpers_ended():
+                pass
         if self._failure is not None:
             raise self._failure
         if self._progress is not None:
+            self._progress.add(self._size - self._passed)
             self._progress.tell_in_time()
 
-    def _join(self, thread: threading.Thread) -> None:
-        """Wait for the end of a thread, interrupted or not: it is at work in the caller's memory.
+    def _help(self) -> None:
+        with self._changed:
+            if self._is_closed:
+                return
+            self._helping += 1
+        try:
+            self._serve()
+        finally:
+            with self._changed:
+                self._helping -= 1
+                self._changed.notify_all()
 
-        One that is about to start, as far as that is known, finds the failure and ends.
-        """
-        while thread.is_alive():
-            try:
-                thread.join()
-            except BaseException as error:
-                self._fail(error)
+    def _have_helpers_ended(self) -> bool:
+        """Wait for it, unless interrupted: they are at work in the caller's memory."""
+        try:
+            with self._changed:
+                self._is_closed = True
+                while self._helping:
+                    self._changed.wait()
+        except BaseException as error:
+            self._fail(error)
+            return False
+        return True
 
     def _serve(self, progress: Progress | None = None) -> None:
         scratch = borrow()
         try:
             # The error handling of numpy is each thread's own.
             with np.errstate(all="ignore"):
-                while (start := self._next()) is not None:
-                    self._do(start, scratch)
+                while (number := self._next()) is not None:
+                    self._do(number, scratch)
                     if progress is not None:
                         progress.tell_in_time()
         except BaseException as error:
@@ -149,46 +188,47 @@ class _Team:
 
     def _next(self) -> int | None:
         with self._changed:
-            start = self._started
-            if self._failure is not None or start >= self._size:
+            number = self._started
+            if self._failure is not None or number >= len(self._starts):
                 return None
             self._started += self._group
-            return start
+            return number
 
-    def _do(self, start: int, scratch: Scratch) -> None:
-        end = min(start + self._group, self._size)
+    def _do(self, number: int, scratch: Scratch) -> None:
         held: list[tuple[int, Any]] = []
         held_bytes = 0
         try:
-            for block in range(start, end, self._block):
-                result = self._work(block, scratch)
-                held.append((block, result))
+            for start in map(int, self._starts[number : number + self._group]):
+                result = self._work(start, scratch)
+                held.append((start, result))
                 held_bytes += getattr(result, "nbytes", 0)
                 if held_bytes > _MOST_BYTES:
-                    if not self._hand_over(start, held):
+                    if not self._hand_over(number, held):
                         return
                     held_bytes = 0
         except Exception:
             # A block before this one may have something to say first.
-            if self._hand_over(start, held):
+            if self._hand_over(number, held):
                 raise
             return
-        if self._hand_over(start, held):
+        if self._hand_over(number, held):
             with self._changed:
-                self._taken = end
+                self._taken = number + self._group
                 self._changed.notify_all()
 
-    def _hand_over(self, start: int, held: list[tuple[int, Any]]) -> bool:
+    def _hand_over(self, number: int, held: list[tuple[int, Any]]) -> bool:
         """Wait for the turn of the group that starts there; tell whether it has come."""
         with self._changed:
-            while self._taken != start and self._failure is None:
+            while self._taken != number and self._failure is None:
                 self._changed.wait()
             if self._failure is not None:
                 return False
-        for block, result in held:
-            self._take(block, result)
+        for start, result in held:
+            self._take(start, result)
             if self._progress is not None:
-                self._progress.add(min(self._block, self._size - block))
+                end = min(start + self._block, self._size)
+                self._progress.add(end - self._passed)
+                self._passed = end
         held.clear()
         return True
 

@@ -79,13 +79,20 @@ class Search:
         progress : Progress, optional
             What is told of it.
         """
+        starts = laborious = None
+        if self._open is not None:
+            zones = self._open.nonzero()[0]
+            laborious = zones.size * ZONE
+            blocks = zones // (BLOCK // ZONE)
+            starts = blocks[np.diff(blocks, prepend=-1) > 0] * BLOCK
         go_through(
             self._samples.size,
             self._block,
             take,
             block=BLOCK,
             threads=threads,
-            laborious=None if self._open is None else ZONE * int(np.count_nonzero(self._open)),
+            starts=starts,
+            laborious=laborious,
             progress=progress,
         )
 

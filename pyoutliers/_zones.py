@@ -46,42 +46,83 @@ class ZoneMap:
         self._least = np.full(count, lowest, samples.dtype)
         self._greatest = np.full(count, highest, samples.dtype)
         self._threshold = threshold
-        # Where to go on taking notes, and how many blocks to pass over if that one has outliers.
-        # Several threads set both, and nothing is wrong whichever is last.
+        # Where to go on taking notes, how many blocks to pass over if that one has outliers, and
+        # whether the last ones had few. Several threads set them, and nothing is wrong whichever is
+        # last.
         self._next = 0
         self._pause = 0
+        self._is_calm = False
         if samples.dtype == np.float16:
             # To compare these takes longer than all else.
             self._next = samples.size
 
-    def note(self, start: int, block: npt.NDArray[Any], mean: float, deviation: float) -> None:
-        """Note the extremes of a block's zones, unless it is likely that most have outliers.
+    def plan(self, start: int, size: int, most: int) -> tuple[bool, int]:
+        """Tell whether to note the next blocks, and of how many this is true.
+
+        Parameters
+        ----------
+        start : int
+            Where they start.
+        size : int
+            The samples of a block.
+        most : int
+            How many blocks there are.
+
+        Returns
+        -------
+        tuple[bool, int]
+            Whether, and how many. To be judged, and thus planned anew, before more are noted.
+        """
+        if start < self._next:
+            return False, min(most, -(-(self._next - start) // size))
+        return True, most if self._is_calm else 1
+
+    def note(self, start: int, block: npt.NDArray[Any]) -> None:
+        """Note the extremes of a block's zones, of all but a shorter last one.
 
         Parameters
         ----------
         start : int
             Where the block starts, at the start of a zone.
         block : numpy.ndarray
-            It, with finite samples only.
-        mean, deviation : float
-            The moments of the block alone.
+            It. Of a zone with NaN nothing is known, and infinity is an extreme.
         """
         count = block.size // ZONE
-        if start < self._next or not count:
+        if not count:
             return
         zones = block[: count * ZONE].reshape(count, ZONE)
         number = start // ZONE
-        least = self._least[number : number + count]
-        greatest = self._greatest[number : number + count]
-        np.minimum.reduce(zones, axis=1, out=least)
-        np.maximum.reduce(zones, axis=1, out=greatest)
-        limit = self._threshold * deviation
-        outside = np.count_nonzero((least < mean - limit) | (greatest > mean + limit))
-        if 2 * outside >= count:
-            self._next = start + (1 + self._pause) * block.size
-            self._pause = min(4 * self._pause, _LONGEST_PAUSE) or 1
-        else:
+        np.minimum.reduce(zones, axis=1, out=self._least[number : number + count])
+        np.maximum.reduce(zones, axis=1, out=self._greatest[number : number + count])
+
+    def judge(self, start: int, size: int, moments: list[tuple[float, float]]) -> None:
+        """Pause for some blocks if it is likely that most zones have outliers.
+
+        Parameters
+        ----------
+        start : int
+            Where the blocks start that were noted.
+        size : int
+            The samples of each.
+        moments : list
+            The mean and the standard deviation of each.
+        """
+        shape = len(moments), size // ZONE
+        if not shape[1]:
+            return
+        noted = slice(start // ZONE, start // ZONE + shape[0] * shape[1])
+        means, deviations = np.array(moments).T[..., np.newaxis]
+        limits = self._threshold * deviations
+        outside = np.count_nonzero(
+            (self._least[noted].reshape(shape) < means - limits)
+            | (self._greatest[noted].reshape(shape) > means + limits)
+        )
+        self._is_calm = 2 * outside < shape[0] * shape[1]
+        if self._is_calm:
             self._pause = 0
+        else:
+            self._next = start + (shape[0] + self._pause) * size
+            self._pause = min(4 * self._pause, _LONGEST_PAUSE) or 1
 
     def within(self, least: Bound, greatest: Bound) -> npt.NDArray[np.bool_]:
         """Tell for each zone whether all of its samples are known to lie between two bounds.

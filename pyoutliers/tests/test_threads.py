@@ -1,5 +1,6 @@
 """Several threads on one detection: the same result, and none of them left."""
 
+import _thread
 import signal
 import threading
 import time
@@ -8,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from pyoutliers import _passes, _scratch, detect, detect_allocating, detect_into, moments
+from pyoutliers import _moments, _passes, _scratch, detect, detect_allocating, detect_into, moments
 from pyoutliers._passes import go_through
+from pyoutliers._progress import Progress
 from pyoutliers._scratch import BLOCK
 
 from .reference import found_in, one_liner
@@ -17,11 +19,19 @@ from .reference import found_in, one_liner
 BLOCKS = 20
 
 
+def wait_for_thread_count(count):
+    """Wait until no more threads are there: one that has done its work is about to end."""
+    deadline = time.monotonic() + 10
+    while _thread._count() > count and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert _thread._count() == count
+
+
 @pytest.fixture(autouse=True)
 def no_thread_is_left():
-    before = set(threading.enumerate())
+    before = _thread._count()
     yield
-    assert set(threading.enumerate()) <= before
+    wait_for_thread_count(before)
 
 
 def allocating(x, **options):
@@ -38,6 +48,7 @@ def eager(monkeypatch):
     """Threads for any two blocks."""
     monkeypatch.setattr(_passes, "SAMPLES_PER_THREAD", BLOCK)
     monkeypatch.setattr(_passes, "_GROUP", BLOCK)
+    monkeypatch.setattr(_moments, "_BLOCKS", 1)
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
@@ -135,17 +146,13 @@ def test_an_interruption_ends_all_threads(eager):
     x = np.zeros(200 * BLOCK)
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
-        count = threading.active_count()
+        count = _thread._count()
         for milliseconds in range(1, 30):
             signal.setitimer(signal.ITIMER_REAL, milliseconds / 1000)
             with pytest.raises(KeyboardInterrupt):
                 while True:
                     moments(x, threads=3)
-            # One that was about to start may still be about to find that it is late.
-            deadline = time.monotonic() + 10
-            while threading.active_count() > count and time.monotonic() < deadline:
-                time.sleep(0.001)
-            assert threading.active_count() == count
+            wait_for_thread_count(count)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -153,26 +160,62 @@ def test_an_interruption_ends_all_threads(eager):
 
 
 def test_a_thread_that_cannot_be_started_is_told(eager, monkeypatch):
-    start, started = threading.Thread.start, []
+    start, started = _thread.start_new_thread, []
 
-    def refuse(thread):
+    def refuse(*arguments):
         if started:
             raise RuntimeError("can't start new thread")
-        started.append(thread)
-        start(thread)
+        started.append(start(*arguments))
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
     with pytest.raises(RuntimeError, match="can't start"):
         moments(np.zeros(BLOCKS * BLOCK), threads=3)
-    assert not started[0].is_alive()
+
+
+def test_a_thread_that_starts_when_all_is_done_touches_nothing(eager, monkeypatch):
+    late = []
+    monkeypatch.setattr(_thread, "start_new_thread", lambda *call: late.append(call))
+    x = np.random.default_rng(9).normal(size=BLOCKS * BLOCK)
+    assert moments(x, threads=3) == moments(x)
+    monkeypatch.setattr(_passes, "borrow", None)
+    assert len(late) == 2
+    for function, arguments in late:
+        function(*arguments)
 
 
 def test_threads_are_started_only_for_many_samples(monkeypatch):
-    monkeypatch.delattr(threading.Thread, "start")
+    monkeypatch.delattr(_thread, "start_new_thread")
     x = np.zeros(_passes.SAMPLES_PER_THREAD * 2)
     assert detect(x[:-1], threads=8) == []
     with pytest.raises(AttributeError):
         detect(x, threads=2)
+
+
+def test_how_many_blocks_are_gone_through_at_once_changes_nothing(monkeypatch):
+    x = np.random.default_rng(10).normal(3, size=9 * BLOCK + 77)
+    x[5 * BLOCK :] += 1e9  # digits would be lost there
+    expected = moments(x)
+    for blocks in (1, 2, 3):
+        monkeypatch.setattr(_moments, "_BLOCKS", blocks)
+        assert moments(x) == expected
+
+
+def test_only_the_blocks_that_are_any_work_are_gone_through(eager):
+    starts = [3 * BLOCK, 4 * BLOCK, 9 * BLOCK, (BLOCKS - 1) * BLOCK]
+    for threads in (1, 3):
+        told, taken = [], []
+        progress = Progress(lambda done, total: told.append(done), (BLOCKS + 1) * BLOCK)
+        go_through(
+            (BLOCKS + 1) * BLOCK,
+            lambda start, scratch: start,
+            lambda start, result: taken.append((start, result)),
+            block=BLOCK,
+            threads=threads,
+            starts=starts,
+            progress=progress,
+        )
+        assert taken == [(start, start) for start in starts]
+        assert told[-1] == (BLOCKS + 1) * BLOCK
 
 
 def test_detections_on_threads_do_not_disturb_each_other(eager):
