@@ -36,8 +36,9 @@ _LINE = 256
 # does for more than 500, and with 1 MiB still fits into a second-level cache of two.
 _BLOCK = 2 * BLOCK
 
-# How many blocks are gone through before anything is made of what came out: numpy's calls for small
-# arrays take as long for one block as for all of them, and keep the GIL from other threads.
+# How many blocks a thread goes through before anything is made of what came out: numpy's calls for
+# small arrays take as long for one block as for all of them, and keep the GIL from other threads.
+# One thread by itself goes through twice as many.
 _BLOCKS = 4
 
 # How many samples tell whether the others need a shift.
@@ -150,14 +151,15 @@ def moments_of(
         return mean, math.sqrt(squares / count), count
     shift = 0.0 if conditioned else _first_finite(samples)
     merged = _Merged()
+    stretch = (_BLOCKS if threads > 1 else 2 * _BLOCKS) * _BLOCK
 
     def work(start: int, scratch: Scratch) -> list[Moments]:
-        blocks = samples[start : start + _BLOCKS * _BLOCK]
+        values = samples[start : start + stretch]
+        if in_place and not shift and values.size > PART:
+            return _contiguous_moments(values, start, omit, scratch, zones)
         found: list[Moments] = []
-        if in_place and not shift:
-            _add_whole_blocks(found, blocks, start, omit, scratch, zones)
-        for begin in range(len(found) * _BLOCK, blocks.size, _BLOCK):
-            block = blocks[begin : begin + _BLOCK]
+        for begin in range(0, values.size, _BLOCK):
+            block = values[begin : begin + _BLOCK]
             moments = _raw_moments(block) if in_place and not shift else None
             if moments is None or not math.isfinite(moments[2]):
                 moments = _careful_moments(block, start + begin, shift, omit, scratch)
@@ -167,13 +169,13 @@ def moments_of(
                 continue
             if zones.plan(start + begin, _BLOCK, 1)[0]:
                 zones.note(start + begin, block)
-                deviation = math.sqrt(squares / count)
-                zones.judge(start + begin, block.size, [(shift + mean, deviation)])
+                judged = block.size, shift + mean, math.sqrt(squares / count)
+                zones.judge(start + begin, _BLOCK, [judged])
         return found
 
     if few and math.isnan(squares):
         # Nothing overflows where the sum of squares does not.
-        go_through(size, work, merged.add, block=_BLOCKS * _BLOCK, progress=progress)
+        go_through(size, work, merged.add, block=stretch, progress=progress)
     else:
         # Overflow has a defined result here; it must neither print a warning nor raise.
         with np.errstate(all="ignore"):
@@ -181,7 +183,7 @@ def moments_of(
                 size,
                 work,
                 merged.add,
-                block=_BLOCKS * _BLOCK,
+                block=stretch,
                 threads=threads,
                 progress=progress,
             )
@@ -211,50 +213,68 @@ class _Merged:
             self.moments = total, mean, squares
 
 
-def _add_whole_blocks(
-    found: list[Moments],
-    blocks: npt.NDArray[np.float64],
+def _contiguous_moments(
+    values: npt.NDArray[np.float64],
     start: int,
     omit: bool,
     scratch: Scratch,
     zones: ZoneMap | None,
-) -> None:
-    """Add the moments of contiguous blocks, without a last one that is shorter, and note them."""
-    whole = blocks.size // _BLOCK
-    while len(found) < whole:
+) -> list[Moments]:
+    """Return the moments of each block of many contiguous values, and note what can be."""
+    found: list[Moments] = []
+    blocks = -(-values.size // _BLOCK)
+    while len(found) < blocks:
         first = len(found)
-        begin = start + first * _BLOCK
-        noted, count = False, whole - first
+        noted, count = False, blocks - first
         if zones is not None:
-            noted, count = zones.plan(begin, _BLOCK, count)
-        some = blocks[first * _BLOCK : (first + count) * _BLOCK].reshape(count, _BLOCK)
-        sums, squares_sums = _block_sums(some, begin, zones if noted else None)
-        for number in range(count):
-            moments = _moments_of_sums(_BLOCK, sums[number], squares_sums[number])
+            noted, count = zones.plan(start + first * _BLOCK, _BLOCK, count)
+        some = values[first * _BLOCK : (first + count) * _BLOCK]
+        sums = _block_sums(some, start + first * _BLOCK, zones if noted else None)
+        judged = []
+        for number, (total, raw) in enumerate(zip(*sums)):
+            block = some[number * _BLOCK : (number + 1) * _BLOCK]
+            moments = _moments_of_sums(block.size, total, raw)
             if not math.isfinite(moments[2]):
-                moments = _careful_moments(
-                    some[number], begin + number * _BLOCK, 0.0, omit, scratch
-                )
+                begin = start + (first + number) * _BLOCK
+                moments = _careful_moments(block, begin, 0.0, omit, scratch)
             found.append(moments)
+            left, mean, squares = moments
+            judged.append((block.size, mean, math.sqrt(squares / left) if left else math.nan))
         if zones is not None and noted:
-            judged = [(mean, math.sqrt(squares / max(n, 1))) for n, mean, squares in found[first:]]
-            zones.judge(begin, _BLOCK, judged)
+            zones.judge(start + first * _BLOCK, _BLOCK, judged)
+    return found
 
 
 def _block_sums(
-    blocks: npt.NDArray[np.float64], start: int, zones: ZoneMap | None
+    values: npt.NDArray[np.float64], start: int, zones: ZoneMap | None
 ) -> list[list[float]]:
-    """Return the sums of some blocks, and their sums of squares; note each while it is cached."""
-    count = len(blocks)
-    lines = blocks.reshape(count, -1, 1, _LINE)
-    columns = blocks.reshape(count, -1, _LINE, 1)
-    sums = np.empty((2, *lines.shape[:2], 1, 1))
-    for number in range(count):
-        np.matmul(lines[number], _COLUMN, sums[0, number])
-        np.matmul(lines[number], columns[number], sums[1, number])
+    """Return the sums and the sums of squares of each block, and note it while it is cached.
+
+    What is behind the last whole block goes with it: by itself matmul would not let go of the GIL.
+    """
+    count = values.size // _LINE
+    lines = values[: count * _LINE].reshape(count, 1, _LINE)
+    columns = lines.reshape(count, _LINE, 1)
+    sums = np.empty((2, count, 1, 1))
+    each = _BLOCK // _LINE
+    whole = count // each
+    for number in range(max(whole, 1)):
+        begin, end = number * each, (number + 1) * each if number < whole - 1 else count
+        np.matmul(lines[begin:end], _COLUMN, sums[0, begin:end])
+        np.matmul(lines[begin:end], columns[begin:end], sums[1, begin:end])
         if zones is not None:
-            zones.note(start + number * _BLOCK, blocks[number])
-    added: list[list[float]] = np.add.reduce(sums.reshape(2, count, -1), axis=2).tolist()
+            last = end * _LINE if end < count else values.size
+            zones.note(start + number * _BLOCK, values[begin * _LINE : last])
+    added: list[list[float]] = (
+        np.add.reduce(sums[:, : whole * each].reshape(2, whole, each), axis=2).tolist()
+        if whole
+        else [[], []]
+    )
+    if whole * _BLOCK < values.size:
+        rest = np.add.reduce(sums[:, whole * each :].reshape(2, -1), axis=1).tolist()
+        more = _sums(values[count * _LINE :])
+        for of_blocks, of_lines, of_few in zip(added, rest, more):
+            of_blocks.append(of_lines + of_few)
     return added
 
 
@@ -278,33 +298,17 @@ def _moments_of_sums(count: int, total: float, raw: float) -> Moments:
 
 
 def _sums(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Return the sum and the sum of squares of contiguous values."""
-    size = values.size
-    if size <= PART:
-        # Unlike dot and matmul, vdot does not look for overflow, so nothing has to keep numpy from
-        # warning, which would take longer than the product of few.
-        total = squares = 0.0
-        for start in range(0, size, _ROW):
-            row = values[start : start + _ROW]
-            total += float(np.vdot(row, _ONES[: row.size]))
-            squares += float(np.vdot(row, row))
-        return total, squares
-    whole = values[: size - size % _LINE]
-    total, squares = np.add.reduce(_line_sums(whole), axis=1).tolist()
-    if whole.size < size:
-        more_total, more_squares = _sums(values[whole.size :])
-        return total + more_total, squares + more_squares
+    """Return the sum and the sum of squares of few contiguous values.
+
+    Unlike dot and matmul, vdot does not look for overflow, so nothing has to keep numpy from
+    warning, which would take longer than the product.
+    """
+    total = squares = 0.0
+    for start in range(0, values.size, _ROW):
+        row = values[start : start + _ROW]
+        total += float(np.vdot(row, _ONES[: row.size]))
+        squares += float(np.vdot(row, row))
     return total, squares
-
-
-def _line_sums(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the sums and the sums of squares of each `_LINE` of contiguous values."""
-    count = values.size // _LINE
-    lines = values.reshape(count, 1, _LINE)
-    sums = np.empty((2, count, 1, 1))
-    np.matmul(lines, _COLUMN, sums[0])
-    np.matmul(lines, values.reshape(count, _LINE, 1), sums[1])
-    return sums.reshape(2, count)
 
 
 def _careful_moments(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
     Work = Callable[[int, Scratch], Any]
     Take = Callable[[int, Any], None]
 
-# Until another core has woken up for a thread some 0.08 ms have passed, in which one goes through a
-# fifth of so many.
-SAMPLES_PER_THREAD = 500_000
+# Until another core has woken up for a thread 0.1 ms have passed, and whenever one waits for the GIL
+# some 0.05 more. With half as many for each, two threads took as long as one, or a fifth longer.
+SAMPLES_PER_THREAD = 1_000_000
 
 # What a thread takes at a time, at least: few enough times that it hardly matters when it waits for
 # its turn.
@@ -41,7 +40,6 @@ def go_through(
     block: int,
     threads: int = 1,
     starts: Sequence[int] | npt.NDArray[np.intp] | None = None,
-    laborious: int | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Do `work` for each block, and hand what comes out to `take`, in the blocks' order.
@@ -61,8 +59,6 @@ def go_through(
         How many threads to work on, where there are samples enough for them.
     starts : sequence of int, optional
         Where the blocks start that there is anything to do in, ascending; all of them otherwise.
-    laborious : int, optional
-        How many samples of these are work, if some are none.
     progress : Progress, optional
         What counts the samples, and is told of them by the calling thread.
 
@@ -74,11 +70,9 @@ def go_through(
     """
     if starts is None:
         starts = range(0, size, block)
-    if laborious is None:
-        laborious = min(size, len(starts) * block)
-    workers = min(threads, laborious // SAMPLES_PER_THREAD)
+    workers = min(threads, min(size, len(starts) * block) // SAMPLES_PER_THREAD)
     if workers > 1:
-        _Team(size, work, take, block, starts, progress).run(workers)
+        _Team(size, work, take, block, starts, workers, progress).run()
         return
     scratch = borrow()
     passed = 0
@@ -98,14 +92,19 @@ def go_through(
 
 
 class _Team:
-    """Threads that take groups of blocks in order, and wait for their turn to hand results over.
+    """Threads that take groups of blocks in order, and hand results over in that order.
 
-    What they hold is thus one group's for each, however far one lags behind, and no more than so
-    many bytes.
+    A group whose turn has not come is left to the thread whose turn it is, one for each thread;
+    beyond that they wait. What they hold is thus that of two groups for each, however far one lags
+    behind, and of each group no more than so many bytes.
 
     The helpers are threads of the system's without what `threading` adds: it waits for the start of
     each, and the caller has better to do meanwhile. One that comes when all is done, or has failed,
     touches nothing.
+
+    An interruption may come between any two steps of Python on the caller's thread. So there is a
+    plain lock, which `with` takes and gives back at any rate, and no `threading.Condition`, of
+    which that is not true.
     """
 
     def __init__(
@@ -115,6 +114,7 @@ class _Team:
         take: Take,
         block: int,
         starts: Sequence[int] | npt.NDArray[np.intp],
+        workers: int,
         progress: Progress | None,
     ) -> None:
         self._size = size
@@ -122,19 +122,22 @@ class _Team:
         self._take = take
         self._block = block
         self._starts = starts
+        self._workers = workers
         self._group = -(-_GROUP // block)  # in blocks
         self._progress = progress
-        self._changed = threading.Condition(threading.Lock())
+        self._passed = 0  # samples, by whoever has the turn
+        self._lock = _thread.allocate_lock()  # for all of what follows
+        self._gates: list[_thread.LockType] = []  # of those who wait for a change of it
         self._started = 0  # the number of the next block to work on
         self._taken = 0  # and of the next one to take
-        self._passed = 0  # samples
+        self._parked: dict[int, list[tuple[int, Any]]] = {}  # results by their group's first block
         self._failure: BaseException | None = None
         self._helping = 0  # helpers at work
         self._is_closed = False  # to further helpers
 
-    def run(self, workers: int) -> None:
+    def run(self) -> None:
         try:
-            for _ in range(workers - 1):
+            for _ in range(self._workers - 1):
                 _thread.start_new_thread(self._help, ())
             self._serve(self._progress)
         except BaseException as error:
@@ -149,24 +152,23 @@ class _Team:
             self._progress.tell_in_time()
 
     def _help(self) -> None:
-        with self._changed:
+        with self._lock:
             if self._is_closed:
                 return
             self._helping += 1
         try:
             self._serve()
         finally:
-            with self._changed:
+            with self._lock:
                 self._helping -= 1
-                self._changed.notify_all()
+                self._tell_change()
 
     def _have_helpers_ended(self) -> bool:
         """Wait for it, unless interrupted: they are at work in the caller's memory."""
         try:
-            with self._changed:
+            with self._lock:
                 self._is_closed = True
-                while self._helping:
-                    self._changed.wait()
+            self._wait_until(lambda: not self._helping)
         except BaseException as error:
             self._fail(error)
             return False
@@ -187,7 +189,7 @@ class _Team:
             give_back(scratch)
 
     def _next(self) -> int | None:
-        with self._changed:
+        with self._lock:
             number = self._started
             if self._failure is not None or number >= len(self._starts):
                 return None
@@ -211,18 +213,30 @@ class _Team:
             if self._hand_over(number, held):
                 raise
             return
-        if self._hand_over(number, held):
-            with self._changed:
-                self._taken = number + self._group
-                self._changed.notify_all()
+        if self._park(number, held):
+            return
+        while self._hand_over(number, held):
+            number += self._group
+            with self._lock:
+                self._taken = number
+                self._tell_change()
+                if number not in self._parked:
+                    return
+                held = self._parked.pop(number)
+
+    def _park(self, number: int, held: list[tuple[int, Any]]) -> bool:
+        """Leave results to the thread whose turn it is, unless much is left already; tell which."""
+        with self._lock:
+            parks = self._taken != number and len(self._parked) < self._workers
+            if parks:
+                self._parked[number] = held
+            return parks
 
     def _hand_over(self, number: int, held: list[tuple[int, Any]]) -> bool:
         """Wait for the turn of the group that starts there; tell whether it has come."""
-        with self._changed:
-            while self._taken != number and self._failure is None:
-                self._changed.wait()
-            if self._failure is not None:
-                return False
+        self._wait_until(lambda: self._taken == number or self._failure is not None)
+        if self._failure is not None:
+            return False
         for start, result in held:
             self._take(start, result)
             if self._progress is not None:
@@ -233,6 +247,23 @@ class _Team:
         return True
 
     def _fail(self, error: BaseException) -> None:
-        self._failure = self._failure or error
-        with self._changed:
-            self._changed.notify_all()
+        with self._lock:
+            self._failure = self._failure or error
+            self._tell_change()
+
+    def _wait_until(self, is_so: Callable[[], bool]) -> None:
+        while True:
+            with self._lock:
+                if is_so():
+                    return
+                gate = _thread.allocate_lock()
+                gate.acquire()
+                self._gates.append(gate)
+            gate.acquire()
+
+    def _tell_change(self) -> None:
+        """Open the gates, with the lock held. Opened ones are left if this is interrupted."""
+        for gate in self._gates:
+            if gate.locked():
+                gate.release()
+        self._gates.clear()

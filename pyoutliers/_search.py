@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 # A block of so few samples is searched at once: to skip words would take more calls than it saves.
 _FEW = 16_384
 
+# Zones are searched one by one where fewer than one in so many may have outliers. A block takes as
+# long as six of them.
+_SPARSE = 4
+
 _NONE = np.empty(0, np.intp)
 _ZERO = np.array(0, np.uint64)
 _WORDS = np.arange(BLOCK // 8)
@@ -79,36 +83,30 @@ class Search:
         progress : Progress, optional
             What is told of it.
         """
-        starts = laborious = None
-        if self._open is not None:
-            zones = self._open.nonzero()[0]
-            laborious = zones.size * ZONE
-            blocks = zones // (BLOCK // ZONE)
-            starts = blocks[np.diff(blocks, prepend=-1) > 0] * BLOCK
+        zones = _NONE if self._open is None else self._open.nonzero()[0]
+        if self._open is not None and _SPARSE * zones.size < self._open.size:
+            work, block, starts = self._zone, ZONE, zones * ZONE
+        else:
+            work, block, starts = self._block, BLOCK, None
         go_through(
             self._samples.size,
-            self._block,
+            work,
             take,
-            block=BLOCK,
+            block=block,
             threads=threads,
             starts=starts,
-            laborious=laborious,
             progress=progress,
         )
 
+    def _zone(self, start: int, scratch: Scratch) -> Positions:
+        """Return the positions of the outliers in one zone."""
+        return self._positions(start, ZONE, scratch)
+
     def _block(self, start: int, scratch: Scratch) -> Positions:
         """Return the positions of the outliers in one block."""
-        if self._open is None:
-            return self._positions(start, BLOCK, scratch)
-        zones = self._open[start // ZONE : (start + BLOCK) // ZONE].nonzero()[0]
-        if zones.size >= BLOCK // ZONE // 2:
-            return self._positions(start, BLOCK, scratch)
-        found = _NONE
-        for begin in (zones * ZONE).tolist():
-            positions = self._positions(start + begin, ZONE, scratch)
-            positions += begin
-            found = np.concatenate((found, positions)) if found.size else positions
-        return found
+        if self._open is not None and not self._open[start // ZONE : (start + BLOCK) // ZONE].any():
+            return _NONE
+        return self._positions(start, BLOCK, scratch)
 
     def _positions(self, start: int, size: int, scratch: Scratch) -> Positions:
         """Return the positions of the outliers in so many samples, or as many as there are.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # does not have much searched that has none.
 ZONE = 8192
 
+_UNSIGNED = {np.dtype(np.float32): np.dtype(np.uint32), np.dtype(np.float64): np.dtype(np.uint64)}
+
 # How many blocks are passed over, at most, after some that have outliers in most zones: to look for
 # extremes costs a good third of a block's first pass, and nothing is gained.
 _LONGEST_PAUSE = 16
@@ -52,6 +54,13 @@ class ZoneMap:
         self._next = 0
         self._pause = 0
         self._is_calm = False
+        # Whether to see first if no sample has a minus sign, and none below zero can be an outlier.
+        # Without one, floats are ordered as their bits are as unsigned integers; with one, these
+        # are greater. So the greatest of them tells both, and the least does not matter.
+        self._is_from_zero = False
+        self._bits = None
+        if samples.dtype in _UNSIGNED:
+            self._bits = self._greatest.view(_UNSIGNED[samples.dtype])
         if samples.dtype == np.float16:
             # To compare these takes longer than all else.
             self._next = samples.size
@@ -91,11 +100,17 @@ class ZoneMap:
         if not count:
             return
         zones = block[: count * ZONE].reshape(count, ZONE)
-        number = start // ZONE
-        np.minimum.reduce(zones, axis=1, out=self._least[number : number + count])
-        np.maximum.reduce(zones, axis=1, out=self._greatest[number : number + count])
+        noted = slice(start // ZONE, start // ZONE + count)
+        if self._bits is not None and self._is_from_zero:
+            bits = self._bits[noted]
+            np.maximum.reduce(zones.view(bits.dtype), axis=1, out=bits)
+            if np.maximum.reduce(bits) >> (8 * bits.itemsize - 1) == 0:
+                self._least[noted] = 0
+                return
+        np.minimum.reduce(zones, axis=1, out=self._least[noted])
+        np.maximum.reduce(zones, axis=1, out=self._greatest[noted])
 
-    def judge(self, start: int, size: int, moments: list[tuple[float, float]]) -> None:
+    def judge(self, start: int, size: int, blocks: list[tuple[int, float, float]]) -> None:
         """Pause for some blocks if it is likely that most zones have outliers.
 
         Parameters
@@ -103,25 +118,31 @@ class ZoneMap:
         start : int
             Where the blocks start that were noted.
         size : int
-            The samples of each.
-        moments : list
-            The mean and the standard deviation of each.
+            The samples of a block, but for a shorter last one.
+        blocks : list
+            Of each block the samples, the mean and the standard deviation.
         """
-        shape = len(moments), size // ZONE
-        if not shape[1]:
+        number = start // ZONE
+        zones = outside = 0
+        is_from_zero = True
+        # Of so few numbers Python makes shorter work than numpy.
+        for samples, mean, deviation in blocks:
+            noted = slice(number, number + samples // ZONE)
+            number = noted.stop
+            zones += samples // ZONE
+            lower = mean - self._threshold * deviation
+            upper = mean + self._threshold * deviation
+            least, greatest = self._least[noted].tolist(), self._greatest[noted].tolist()
+            outside += sum(low < lower or high > upper for low, high in zip(least, greatest))
+            is_from_zero &= lower <= 0 and min(least, default=0) >= 0
+        if not zones:
             return
-        noted = slice(start // ZONE, start // ZONE + shape[0] * shape[1])
-        means, deviations = np.array(moments).T[..., np.newaxis]
-        limits = self._threshold * deviations
-        outside = np.count_nonzero(
-            (self._least[noted].reshape(shape) < means - limits)
-            | (self._greatest[noted].reshape(shape) > means + limits)
-        )
-        self._is_calm = 2 * outside < shape[0] * shape[1]
+        self._is_from_zero = is_from_zero
+        self._is_calm = 2 * outside < zones
         if self._is_calm:
             self._pause = 0
         else:
-            self._next = start + (shape[0] + self._pause) * size
+            self._next = start + (len(blocks) + self._pause) * size
             self._pause = min(4 * self._pause, _LONGEST_PAUSE) or 1
 
     def within(self, least: Bound, greatest: Bound) -> npt.NDArray[np.bool_]:

@@ -95,7 +95,7 @@ def detect(
     nan : {"raise", "omit"}
         Whether NaN and infinity are errors or left out.
     threads : int
-        On how many threads Swift works at most; on fewer where there is less than a million
+        On how many threads Swift works at most; on fewer where there is less than half a million
         samples for each. The answer is the same.
 
     Returns

@@ -16,7 +16,7 @@ package struct Detection<Failure: Error> {
     ///   - samplesPerThread: How many samples each has at least, so that it pays to start it.
     ///   - refuse: Makes the error for the first sample that is not finite; nil leaves such samples out.
     package init(
-        threads: Int = 1, samplesPerThread: Int = 1 << 20, refuse: ((_ index: Int, _ value: Double) -> Failure)?
+        threads: Int = 1, samplesPerThread: Int = 500_000, refuse: ((_ index: Int, _ value: Double) -> Failure)?
     ) {
         self.threads = threads
         self.samplesPerThread = samplesPerThread

@@ -12,8 +12,8 @@ public struct DetectionOptions: Sendable, Hashable {
     public let threshold: Double
     /// What happens to NaN and infinity.
     public let nonFinite: NonFinite
-    /// On how many threads one detection runs, at most. There are fewer where there is less than a million samples for each; and
-    /// ``OutlierDetector/Engine/subprocess``, which mostly reads and writes text, runs on one.
+    /// On how many threads one detection runs, at most. There are fewer where there is less than a million samples for each, half a million
+    /// in ``OutlierDetector/Engine/native``; and ``OutlierDetector/Engine/subprocess``, which mostly reads and writes text, runs on one.
     public let threads: Int
 
     /// Options.

@@ -29,7 +29,7 @@ enum Status: Int32 {
 ///     memory is left as it is.
 ///   - capacity: How many indices fit; by Chebyshev's inequality `count / threshold²` and one more nearly always suffice.
 ///   - result: Is set to the number of outliers, which may be more than `capacity`; or to the index of the first sample that is not finite.
-///   - threads: On how many threads it runs at most, from 1 up; on fewer where there is less than a million samples for each. The others
+///   - threads: On how many threads it runs at most, from 1 up; on fewer where there is less than half a million for each. The others
 ///     than the caller's end with the call.
 /// - Returns: 0; 1 where a sample is not finite; 2 where an argument is none of the above, and `result` is left as it is.
 @c(outliers_detect)

@@ -84,6 +84,38 @@ def test_notes_are_taken_again_after_a_wild_start():
     assert found_in(x) == one_liner(x).tolist()
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("value", [-1e4, -0.0, -1e-40, 0.0, 1e4])
+def test_signs_in_a_zone_of_samples_that_are_above_zero_elsewhere(value, dtype):
+    """Those that have none are ordered by their bits."""
+    x = calm(dtype=dtype)
+    for place in (0, 8 * BLOCK - 1, 8 * BLOCK + 5, SIZE - ZONE, SIZE - 1):
+        y = x.copy()
+        y[place] = value
+        expected = [place] if abs(value) > 1 else []
+        assert found_in(y) == one_liner(y).tolist() == expected
+        y[5 * BLOCK + 7] = 1e4
+        assert found_in(y) == one_liner(y).tolist()
+
+
+@pytest.mark.parametrize("level", [0, 30, 1000])
+def test_the_least_matters_where_the_lower_bound_is_above_zero(level):
+    x = calm() + level
+    x[[4 * BLOCK, 9 * BLOCK]] = [0, level + 1000]
+    _, is_open = noted(x)
+    expected = one_liner(x).tolist()
+    assert found_in(x) == expected
+    # What is left over at the end, and at most the zones of these two.
+    assert np.count_nonzero(is_open) <= 3
+    assert (4 * BLOCK in expected) == (level > 0)
+
+
+def test_a_level_that_rises_is_noted_as_well():
+    x = calm() + np.repeat([0, 0, 0, 0, 0, 0, 400, 400, 400, 400, 400, 400, 400], BLOCK)[:SIZE]
+    x[11 * BLOCK] = 5000
+    assert found_in(x) == one_liner(x).tolist() == [11 * BLOCK]
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_block_with_what_is_not_finite_is_searched(value):
     x = calm()

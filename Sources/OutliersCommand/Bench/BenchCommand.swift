@@ -38,7 +38,7 @@ struct BenchCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: "With so many threads embedded and native run once more, where there are a million samples for each.")
+        help: "With so many threads embedded and native run once more, where there are samples enough for each.")
     var threads: Int = 2
 
     @Option(help: "Uniform samples with three outliers, or normal ones, of which 4.6 % are beyond two deviations.")

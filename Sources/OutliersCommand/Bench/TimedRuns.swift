@@ -4,7 +4,7 @@ import PythonBridge
 /// The times of one contestant on some samples, in turns with others.
 struct TimedRuns {
     /// Seconds that a turn of a quick contestant lasts, in as many calls: what the others have left in the caches is forgotten by then.
-    private static let turn = 0.002
+    private static let turn = 0.01
     /// More turns tell no more.
     private static let mostTurns = 100
     private static let leastTurns = 3
