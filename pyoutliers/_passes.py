@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     Work = Callable[[int, Scratch], Any]
     Take = Callable[[int, Any], None]
 
-# Until another core has woken up for a thread 0.1 ms have passed, and whenever one waits for the GIL
-# some 0.05 more. With half as many for each, two threads took as long as one, or a fifth longer.
+# Until another core has woken up for a thread 0.1 ms have passed, and whenever one waits for the
+# GIL some 0.05 more. With half as many for each, two threads took as long as one, or a fifth more.
 SAMPLES_PER_THREAD = 1_000_000
 
 # What a thread takes at a time, at least: few enough times that it hardly matters when it waits for

@@ -200,22 +200,22 @@ def test_how_many_blocks_are_gone_through_at_once_changes_nothing(monkeypatch):
         assert moments(x) == expected
 
 
-def test_only_the_blocks_that_are_any_work_are_gone_through(eager):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_only_the_blocks_that_are_any_work_are_gone_through(eager, threads):
     starts = [3 * BLOCK, 4 * BLOCK, 9 * BLOCK, (BLOCKS - 1) * BLOCK]
-    for threads in (1, 3):
-        told, taken = [], []
-        progress = Progress(lambda done, total: told.append(done), (BLOCKS + 1) * BLOCK)
-        go_through(
-            (BLOCKS + 1) * BLOCK,
-            lambda start, scratch: start,
-            lambda start, result: taken.append((start, result)),
-            block=BLOCK,
-            threads=threads,
-            starts=starts,
-            progress=progress,
-        )
-        assert taken == [(start, start) for start in starts]
-        assert told[-1] == (BLOCKS + 1) * BLOCK
+    size = (BLOCKS + 1) * BLOCK
+    told, taken = [], []
+    go_through(
+        size,
+        lambda start, scratch: start,
+        lambda start, result: taken.append((start, result)),
+        block=BLOCK,
+        threads=threads,
+        starts=starts,
+        progress=Progress(lambda done, total: told.append(done), size),
+    )
+    assert taken == [(start, start) for start in starts]
+    assert told[-1] == size
 
 
 def test_detections_on_threads_do_not_disturb_each_other(eager):
