@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 # A block of so few samples is searched at once: to skip words would take more calls than it saves.
 _FEW = 16_384
 
-# Zones are searched one by one where fewer than one in so many may have outliers. A block takes as
-# long as six of them.
-_SPARSE = 4
+# Up to which share of the zones these are searched one by one: a block takes as long as six of its
+# eight.
+_SPARSE = 0.7
 
 _NONE = np.empty(0, np.intp)
 _ZERO = np.array(0, np.uint64)
@@ -84,7 +84,7 @@ class Search:
             What is told of it.
         """
         zones = _NONE if self._open is None else self._open.nonzero()[0]
-        if self._open is not None and _SPARSE * zones.size < self._open.size:
+        if self._open is not None and zones.size < _SPARSE * self._open.size:
             work, block, starts = self._zone, ZONE, zones * ZONE
         else:
             work, block, starts = self._block, BLOCK, None

@@ -42,6 +42,7 @@ class ZoneMap:
     """
 
     def __init__(self, samples: npt.NDArray[Any], threshold: float) -> None:
+        self._size = samples.size
         count = -(-samples.size // ZONE)
         # Of a zone that is not noted, anything is true.
         lowest, highest = EXTREMES.get(samples.dtype, (-math.inf, math.inf))
@@ -122,6 +123,8 @@ class ZoneMap:
         blocks : list
             Of each block the samples, the mean and the standard deviation.
         """
+        if start + len(blocks) * size >= self._size:
+            return  # nothing is left to plan
         number = start // ZONE
         zones = outside = 0
         is_from_zero = True
