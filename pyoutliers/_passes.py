@@ -81,14 +81,12 @@ def go_through(
             take(start, work(start, scratch))
             if progress is not None:
                 end = min(start + block, size)
-                progress.add(end - passed)
+                progress.advance(end - passed)
                 passed = end
-                progress.tell_in_time()
     finally:
         give_back(scratch)
-    if progress is not None and passed < size:
-        progress.add(size - passed)
-        progress.tell_in_time()
+    if progress is not None:
+        progress.advance(size - passed)
 
 
 class _Team:
@@ -148,7 +146,7 @@ class _Team:
         if self._failure is not None:
             raise self._failure
         if self._progress is not None:
-            self._progress.add(self._size - self._passed)
+            self._progress.advance(self._size - self._passed)
             self._progress.tell_in_time()
 
     def _help(self) -> None:

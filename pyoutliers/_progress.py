@@ -54,6 +54,20 @@ class Progress:
         """
         self._done += count
 
+    def advance(self, count: int) -> None:
+        """Count samples, and tell of them in time, which may be several times.
+
+        Parameters
+        ----------
+        count : int
+            How many, of one pass, that have been gone through or passed over.
+        """
+        while count > 0:
+            step = min(count, max(self._told + _STEP - self._done, 1))
+            self.add(step)
+            self.tell_in_time()
+            count -= step
+
     def tell_in_time(self) -> None:
         """Tell how far it is if that is due, or if it is the end of a pass but the last."""
         done = self._done

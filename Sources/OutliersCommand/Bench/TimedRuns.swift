@@ -4,7 +4,10 @@ import PythonBridge
 /// The times of one contestant on some samples, in turns with others.
 struct TimedRuns {
     /// Seconds that a turn of a quick contestant lasts, in as many calls: what the others have left in the caches is forgotten by then.
-    private static let turn = 0.01
+    private let turn: Double
+    private static let longestTurn = 0.01
+    /// As many as that are wanted at least, of shorter turns if need be: one in which the machine did something else does not count much.
+    private static let wantedTurns = 12.0
     /// More turns tell no more.
     private static let mostTurns = 100
     private static let leastTurns = 3
@@ -28,6 +31,7 @@ struct TimedRuns {
         self.detect = detect
         self.samples = samples
         self.budget = budget
+        turn = min(Self.longestTurn, budget / Self.wantedTurns)
     }
 
     /// What counts: not the first turn, nor the one by which the number of calls in a turn is found, unless there is no other.
@@ -64,8 +68,8 @@ struct TimedRuns {
     private mutating func note(_ seconds: Double) {
         spent += seconds
         times.append(seconds / Double(callsPerTurn))
-        guard times.count == 2, seconds < Self.turn / 2 else { return }
+        guard times.count == 2, seconds < turn / 2 else { return }
         warmUp = 2
-        callsPerTurn = Int(Self.turn / max(seconds, 1e-7))
+        callsPerTurn = Int(turn / max(seconds, 1e-7))
     }
 }
