@@ -154,10 +154,10 @@ import Testing
         #expect(child.sharedMemory < 1 << 20)
         // It maps all of the samples, and lets go of them at the latest when all is done.
         #expect(try #require(pass.childPeak) - child.anonymous - child.file > 7 * count)
-        // What both have counts half for each.
+        // What both have counts half for each, but for pages that the child lets go of between the two looks at a reading.
         for memory in worker.readings + [pass.memory] {
             let shares = memory.host.sharedMemoryShare + (memory.child?.sharedMemoryShare ?? 0)
-            #expect(shares < 8 * count + 1 << 20)
+            #expect(shares < 12 * count)
         }
         #expect(worker.bytesCopied < 1000)
         let subprocess = result.engines[1]
