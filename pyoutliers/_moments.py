@@ -155,7 +155,7 @@ def moments_of(
 
     def work(start: int, scratch: Scratch) -> list[Moments]:
         values = samples[start : start + stretch]
-        if in_place and not shift and values.size > PART:
+        if in_place and not shift and not few:
             return _contiguous_moments(values, start, omit, scratch, zones)
         found: list[Moments] = []
         for begin in range(0, values.size, _BLOCK):

@@ -51,8 +51,8 @@ def go_through(
     work : callable
         Called with where a block starts and with scratch, by several threads at once.
     take : callable
-        Called with where a block starts and with what `work` returned for it, which it may keep
-        only a copy of if that is scratch; by one thread at a time.
+        Called with where a block starts and with what `work` returned for it, which is nothing of
+        the scratch; by one thread at a time, and never twice for a block.
     block : int
         How many samples a block has.
     threads : int
@@ -89,6 +89,10 @@ def go_through(
         progress.advance(size - passed)
 
 
+def _nothing(*_: object) -> None:
+    pass
+
+
 class _Team:
     """Threads that take groups of blocks in order, and hand results over in that order.
 
@@ -101,8 +105,8 @@ class _Team:
     touches nothing.
 
     An interruption may come between any two steps of Python on the caller's thread. So there is a
-    plain lock, which `with` takes and gives back at any rate, and no `threading.Condition`, of
-    which that is not true.
+    plain lock, which `with` takes and gives back at any rate (from CPython 3.10 on), and no
+    `threading.Condition`, of which that is not true.
     """
 
     def __init__(
@@ -141,13 +145,24 @@ class _Team:
         except BaseException as error:
             self._fail(error)
         finally:
-            while not self._have_helpers_ended():
-                pass
-        if self._failure is not None:
-            raise self._failure
-        if self._progress is not None:
-            self._progress.advance(self._size - self._passed)
-            self._progress.tell_in_time()
+            is_over = False
+            while not is_over:
+                # They are at work in the caller's memory: an interruption does not end the wait.
+                try:
+                    self._wait_for_helpers()
+                    is_over = True
+                except BaseException as error:
+                    self._fail(error)
+        progress, failure = self._progress, self._failure
+        self._let_go()
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # which knows of this frame
+        if progress is not None:
+            progress.advance(self._size - self._passed)
+            progress.tell_in_time()
 
     def _help(self) -> None:
         with self._lock:
@@ -161,30 +176,35 @@ class _Team:
                 self._helping -= 1
                 self._tell_change()
 
-    def _have_helpers_ended(self) -> bool:
-        """Wait for it, unless interrupted: they are at work in the caller's memory."""
-        try:
-            with self._lock:
-                self._is_closed = True
-            self._wait_until(lambda: not self._helping)
-        except BaseException as error:
-            self._fail(error)
-            return False
-        return True
+    def _wait_for_helpers(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            self._tell_change()
+        self._wait_until(lambda: not self._helping)
+
+    def _let_go(self) -> None:
+        """Forget all that knows of the caller's memory: a helper that is yet to end knows of this.
+
+        Nobody calls what is put in its place.
+        """
+        self._work = self._take = _nothing
+        self._progress = self._failure = None
+        self._parked.clear()
 
     def _serve(self, progress: Progress | None = None) -> None:
-        scratch = borrow()
         try:
-            # The error handling of numpy is each thread's own.
-            with np.errstate(all="ignore"):
-                while (number := self._next()) is not None:
-                    self._do(number, scratch)
-                    if progress is not None:
-                        progress.tell_in_time()
+            scratch = borrow()
+            try:
+                # The error handling of numpy is each thread's own.
+                with np.errstate(all="ignore"):
+                    while (number := self._next()) is not None:
+                        self._do(number, scratch)
+                        if progress is not None:
+                            progress.tell_in_time()
+            finally:
+                give_back(scratch)
         except BaseException as error:
             self._fail(error)
-        finally:
-            give_back(scratch)
 
     def _next(self) -> int | None:
         with self._lock:
@@ -197,20 +217,20 @@ class _Team:
     def _do(self, number: int, scratch: Scratch) -> None:
         held: list[tuple[int, Any]] = []
         held_bytes = 0
-        try:
-            for start in map(int, self._starts[number : number + self._group]):
+        for start in map(int, self._starts[number : number + self._group]):
+            try:
                 result = self._work(start, scratch)
-                held.append((start, result))
-                held_bytes += getattr(result, "nbytes", 0)
-                if held_bytes > _MOST_BYTES:
-                    if not self._hand_over(number, held):
-                        return
-                    held_bytes = 0
-        except Exception:
-            # A block before this one may have something to say first.
-            if self._hand_over(number, held):
-                raise
-            return
+            except Exception:
+                # A block before this one may have something to say first.
+                if self._hand_over(number, held):
+                    raise
+                return
+            held.append((start, result))
+            held_bytes += getattr(result, "nbytes", 0)
+            if held_bytes > _MOST_BYTES:
+                if not self._hand_over(number, held):
+                    return
+                held_bytes = 0
         if self._park(number, held):
             return
         while self._hand_over(number, held):
@@ -246,7 +266,8 @@ class _Team:
 
     def _fail(self, error: BaseException) -> None:
         with self._lock:
-            self._failure = self._failure or error
+            if self._failure is None:
+                self._failure = error
             self._tell_change()
 
     def _wait_until(self, is_so: Callable[[], bool]) -> None:

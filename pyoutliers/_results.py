@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Two for each of as many outliers as ten million normal samples have.
 _MOST_BYTES = 2**20
+# So many samples' positions fit into two bytes.
+_SPAN = 2**16
 # What an array takes beside its elements.
 _OVERHEAD = 256
 
@@ -86,8 +88,13 @@ class Remembered:
             return
         self.count += positions.size
         if self.blocks is not None:
-            self._bytes += 2 * positions.size + _OVERHEAD
+            first = self.blocks[-1][0] if self.blocks else -_SPAN
+            is_near = start + int(positions[-1]) - first < _SPAN
+            self._bytes += 2 * positions.size + (0 if is_near else _OVERHEAD)
             if self._bytes > _MOST_BYTES:
                 self.blocks = None
+            elif is_near:
+                more = (positions + (start - first)).astype(np.uint16)
+                self.blocks[-1] = first, np.concatenate((self.blocks[-1][1], more))
             else:
                 self.blocks.append((start, positions.astype(np.uint16)))

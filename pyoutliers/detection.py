@@ -140,7 +140,7 @@ def detect_into(
     deviation (ddof=0). Finite samples whose squares overflow have an infinite deviation, hence
     no outliers. No sample is subtracted for it: rounding keeps order, so two bounds tell the same
     samples apart. Of many samples, most stretches of 8192 whose extremes are no outliers are read
-    only once; not those of float16, nor beside what is left out or where most have outliers.
+    only once; not those of float16, nor with what is left out or where most have outliers.
     Memory beyond the two buffers is about 500 KiB for each thread, 512 KiB more for a block in
     which all are outliers, and two numbers for each stretch.
     """

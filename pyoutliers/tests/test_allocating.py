@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pyoutliers import _results, detect, detect_allocating, detect_into
+from pyoutliers._results import Remembered
 from pyoutliers._scratch import BLOCK
 
 from .reference import found_in, one_liner
@@ -133,3 +134,14 @@ def test_samples_that_change_meanwhile_are_noticed(little_memory):
 
     with pytest.raises(RuntimeError, match="changed meanwhile"):
         detect_allocating(x, allocate, threshold=1.5)
+
+
+def test_positions_that_are_near_each_other_are_remembered_as_one():
+    remembered = Remembered()
+    expected = []
+    for start in (0, 8192, 57_344, 65_536, 131_000, 200_000):
+        remembered.add(start, np.array([0, 7, 8000]))
+        expected += [start, start + 7, start + 8000]
+    assert remembered.count == len(expected)
+    assert [start for start, _ in remembered.blocks] == [0, 65_536, 131_000, 200_000]
+    assert [start + int(p) for start, some in remembered.blocks for p in some] == expected

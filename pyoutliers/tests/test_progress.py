@@ -55,9 +55,8 @@ def test_a_search_for_more_outliers_than_are_remembered_is_a_pass_more(monkeypat
     size = MILLION + 7
     x = series(size, every=10)
     calls, found = told(allocating, x, threshold=1.5)
-    done = [part for end in (0, size, 2 * size) for part in (end + MILLION, end + size)]
-    totals = [2 * size] * 3 + [3 * size] * 2
-    assert calls == list(zip(done[:3] + done[4:], totals))
+    done = [MILLION, size, size + MILLION, size + 2 * MILLION, 3 * size]
+    assert calls == list(zip(done, [2 * size] * 3 + [3 * size] * 2))
     assert found == one_liner(x, 1.5).tolist()
 
 

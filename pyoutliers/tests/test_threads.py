@@ -200,6 +200,37 @@ def test_how_many_blocks_are_gone_through_at_once_changes_nothing(monkeypatch):
         assert moments(x) == expected
 
 
+@pytest.mark.parametrize("size", [524_288 + 20_000, 524_288 + 1, 3 * 524_288 + 32_768, 2**20 + 300])
+def test_what_is_left_over_at_the_end_is_summed_alike_on_any_number_of_threads(size):
+    """No thread more is started: the number alone changes how many blocks are a stretch."""
+    for seed in range(20):
+        x = np.random.default_rng(seed).random(size)
+        assert moments(x, threads=2) == moments(x)
+
+
+def test_memory_is_the_callers_again_when_the_call_has_returned(eager):
+    """A helper that is yet to end, or never came to work, holds nothing of it."""
+    memory = bytearray(8 * BLOCKS * BLOCK)
+    indices = np.empty(0, np.int64)
+    for _ in range(100):
+        with memoryview(memory).cast("d") as samples:
+            assert detect_into(samples, indices, threads=3) == 0
+        memory.append(0)
+        memory.pop()
+
+
+def test_memory_is_the_callers_again_when_the_call_has_failed(eager):
+    memory = bytearray(8 * BLOCKS * BLOCK)
+    samples = memoryview(memory).cast("d")
+    samples[5 * BLOCK] = np.nan
+    with pytest.raises(ValueError, match="NaN") as caught:
+        moments(samples, threads=3)
+    # The traceback has the frames, and those have the samples.
+    del caught
+    samples.release()
+    memory.append(0)
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_only_the_blocks_that_are_any_work_are_gone_through(eager, threads):
     starts = [3 * BLOCK, 4 * BLOCK, 9 * BLOCK, (BLOCKS - 1) * BLOCK]

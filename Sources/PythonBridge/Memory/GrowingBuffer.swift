@@ -54,8 +54,8 @@ package struct GrowingBuffer<Element: BufferElement>: ~Copyable {
             let first = UInt(bitPattern: start)
             let pages = ((first + UInt(populated)) & ~pageMask)..<((first + UInt(next)) & ~pageMask)
             unsafe madvise(UnsafeMutableRawPointer(bitPattern: pages.lowerBound), pages.count, MADV_POPULATE_WRITE)
+            populated = next
         }
-        populated = next
     }
 
     private mutating func resize(to capacity: Int) throws(PythonError) {
