@@ -36,12 +36,17 @@ struct ProfiledDetection {
         let ledger = outcome?.ledger
         recorder.phase(Name.release) {
             outcome = nil
-            // The end of its process gives the text for it back, and is not waited for.
-            if engine == .subprocess { usleep(50_000) }
+            // The end of its process gives the text for it back, on a thread of its own.
+            if engine == .subprocess { wait(untilOwnIs: recorder.phases.last { $0.name == Name.samples }?.memory.own) }
         }
         return EngineProfile(
             engine: engine.rawValue, samples: samples, outliers: outliers, bytesCopied: ledger?.bytesCopied ?? 0,
             bytesShared: ledger?.bytesShared ?? 0, phases: recorder.phases, readings: recorder.finish())
+    }
+
+    /// Waits until there is no more memory that no file has, but for a mebibyte, for a second at most.
+    private func wait(untilOwnIs own: Int?) {
+        for _ in 0..<100 where MemoryReading(seconds: 0).own > (own ?? 0) + 1 << 20 { usleep(10_000) }
     }
 
     /// Starts what the engine needs.
