@@ -389,10 +389,19 @@ uint32_t cshim_running(void) { return atomic_load_explicit(&running, memory_orde
 
 // MARK: - The linked library
 
-int32_t cshim_version(void) {
+static int32_t version;
+
+static void read_version(void) {
     int major = 0, minor = 0;
     sscanf(Py_GetVersion(), "%d.%d", &major, &minor);
-    return major << 8 | minor;
+    version = (int32_t)(major << 8 | minor);
+}
+
+int32_t cshim_version(void) {
+    // Py_GetVersion writes to a buffer of its own, which another thread must not read meanwhile.
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_version);
+    return version;
 }
 
 const char *cshim_library_path(void) {
