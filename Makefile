@@ -225,7 +225,7 @@ FUZZER = $(subst $(BUILD),$(BUILD)-fuzz$(1),$(SWIFT_FLAGS)) --package-path Tests
 SWIFT_SOURCES := Package.swift Sources Tests
 # What the workers run is no package of its own.
 WORKER_RULES := --line-length 120 --target-version py39
-C_SOURCES := $(wildcard CShim/*.c CShim/*.h CShim/include/*.h)
+C_SOURCES := $(wildcard CShim/*.c CShim/*.h CShim/include/*.h Sources/CSearch/*.c Sources/CSearch/include/*.h)
 
 lint: $(VENV)/ready-to-lint
 	swift format lint --strict --recursive --parallel $(SWIFT_SOURCES)

@@ -31,7 +31,8 @@ let package = Package(
             ],
             resources: [.embedInCode("worker.py")]
         ),
-        .target(name: "OutlierDetection"),
+        .target(name: "CSearch"),
+        .target(name: "OutlierDetection", dependencies: ["CSearch"]),
         .target(name: "Outliers", dependencies: ["OutlierDetection", "PythonBridge", "PythonWorkers"]),
         // What Python loads, which has a libpython already: nothing here depends on one. It has the Swift runtime in it, hidden, so
         // that it runs where Swift is not installed, and beside another runtime.
@@ -56,7 +57,9 @@ let package = Package(
             dependencies: ["PythonWorkers", "PythonBridge", .product(name: "Logging", package: "swift-log")]
         ),
         .testTarget(
-            name: "OutliersTests", dependencies: ["OutlierDetection", "Outliers", "PythonBridge", "PythonWorkers"]),
+            name: "OutliersTests",
+            dependencies: ["CSearch", "OutlierDetection", "Outliers", "PythonBridge", "PythonWorkers"]
+        ),
         .testTarget(
             name: "OutliersCommandTests",
             dependencies: ["OutliersCommand", .product(name: "Subprocess", package: "swift-subprocess")]
@@ -75,7 +78,7 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // an async function runs where its caller runs
     .enableExperimentalFeature("Lifetimes"),  // a lend cannot outlive the array it was made from
 ]
-for target in package.targets where target.type != .system && target.name != "CShim" {
+for target in package.targets where target.type != .system && !["CShim", "CSearch"].contains(target.name) {
     target.swiftSettings = settings
 }
 

@@ -1,21 +1,20 @@
+internal import CSearch
+
 private typealias Lanes = SIMD8<Double>
 
 /// Samples in double precision, one after the other in memory of any alignment.
 ///
-/// Each loop goes along eight strips of the block at a time. At the start of a page a processor waits for memory, since it prefetches
+/// The sums go along eight strips of the block at a time. At the start of a page a processor waits for memory, since it prefetches
 /// within pages only: going along one strip, as a plain loop does, reads 80 MB at two thirds of the rate.
 @safe
 struct Block {
-    /// 128 KiB: eight strips of four pages, in the second-level cache for a second look. Measured were 2 to 64 Ki samples; from 8 Ki up
-    /// they are alike.
-    static let capacity = 16_384
+    /// 128 KiB, which stay in the second-level cache for a second look. Measured were 2 to 64 Ki samples; from 8 Ki up they are alike.
+    static let capacity = Int(CSEARCH_CAPACITY)
 
     /// How many positions beyond those of all samples ``writeOutliers(beyond:to:offset:)`` may write to.
-    static let slack = burst
+    static let slack = Int(CSEARCH_SLACK)
 
     private static let strips = 8
-    /// Outliers of 64 samples that are written without a branch.
-    private static let burst = 6
 
     private let start: UnsafeRawPointer
     let count: Int
@@ -93,70 +92,6 @@ struct Block {
     /// - Parameter positions: Has room for ``count`` and ``slack`` more, which may be written to as well.
     /// - Returns: How many there are.
     func writeOutliers(beyond bounds: Bounds, to positions: UnsafeMutablePointer<Int>, offset: Int) -> Int {
-        unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.capacity / 64) { words in
-            unsafe mark(beyond: bounds, in: words)
-            var found = 0
-            var base = offset
-            for index in 0..<(count + 63) / 64 {
-                var bits = unsafe words[index]
-                // A number that varies is a branch that is mispredicted, so that most words have none but this.
-                if bits != 0 {
-                    let end = unsafe positions + found
-                    var written = 0
-                    found &+= bits.nonzeroBitCount
-                    while written < Self.burst {
-                        unsafe end[written] = base &+ bits.trailingZeroBitCount
-                        bits &= bits &- 1
-                        written &+= 1
-                    }
-                    while bits != 0 {
-                        unsafe end[written] = base &+ bits.trailingZeroBitCount
-                        bits &= bits &- 1
-                        written &+= 1
-                    }
-                }
-                base &+= 64
-            }
-            return found
-        }
-    }
-
-    /// Sets a bit for each sample beyond the bounds, the first in the lowest of each word.
-    @inline(__always)
-    private func mark(beyond bounds: Bounds, in words: UnsafeMutableBufferPointer<UInt64>) {
-        let whole = count / 64
-        let length = whole / Self.strips
-        var index = 0
-        while index < length {
-            var strip = 0
-            while strip < Self.strips {
-                let word = index &+ strip &* length
-                unsafe words[word] = bits(from: word &* 64, beyond: bounds)
-                strip &+= 1
-            }
-            index &+= 1
-        }
-        for word in Self.strips * length..<whole { unsafe words[word] = bits(from: word * 64, beyond: bounds) }
-        guard whole * 64 < count else { return }
-        var rest: UInt64 = 0
-        for index in whole * 64..<count where bounds.isBeyond(self[index]) { rest |= 1 &<< UInt64(index % 64) }
-        unsafe words[whole] = rest
-    }
-
-    @inline(__always)
-    private func bits(from start: Int, beyond bounds: Bounds) -> UInt64 {
-        let (lower, upper) = (Lanes(repeating: bounds.lower), Lanes(repeating: bounds.upper))
-        var bits: UInt64 = 0
-        var index = 0
-        while index < 64 {
-            let samples = lanes(at: start &+ index)
-            let mask = SIMD8<Int64>.zero.replacing(with: -1, where: (samples .> upper) .| (samples .< lower))
-            // One bit of each byte, and a product whose highest byte is their sum.
-            let bytes = unsafe unsafeBitCast(SIMD8<Int8>(truncatingIfNeeded: mask), to: UInt64.self)
-            let sums = (bytes & 0x8040_2010_0804_0201) &* 0x0101_0101_0101_0101
-            bits |= (sums &>> 56) &<< UInt64(index)
-            index &+= Lanes.scalarCount
-        }
-        return bits
+        unsafe csearch_beyond(start, count, bounds.lower, bounds.upper, offset, positions)
     }
 }

@@ -13,8 +13,6 @@ struct Bounds {
         lower = -Self.upper(-mean, limit)
     }
 
-    func isBeyond(_ sample: Double) -> Bool { sample > upper || sample < lower }
-
     /// The largest number that is no further than `limit` above the mean.
     ///
     /// It is mostly the rounded sum or next to it; where that is close to zero, there may be more numbers in between than one can step along.

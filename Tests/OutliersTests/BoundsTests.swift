@@ -9,7 +9,7 @@ import Testing
         for bound in [bounds.lower, bounds.upper] {
             for sample in [bound, bound.nextDown, bound.nextUp, bound.nextUp.nextUp, bound.nextDown.nextDown, 0, mean] {
                 #expect(
-                    bounds.isBeyond(sample) == (abs(sample - mean) > limit),
+                    (sample > bounds.upper || sample < bounds.lower) == (abs(sample - mean) > limit),
                     "\(sample) at mean \(mean) and limit \(limit), bounds \(bounds)")
             }
         }
