@@ -51,10 +51,7 @@ class Written:
             return
         end = self.count + positions.size
         if end <= self._indices.size:
-            written = self._indices[self.count : end]
-            written[:] = positions
-            if start:
-                written += start
+            np.add(positions, start, self._indices[self.count : end], dtype=np.int64)
         self.count = end
 
 

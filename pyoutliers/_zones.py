@@ -22,9 +22,9 @@ ZONE = 8192
 
 _UNSIGNED = {np.dtype(np.float32): np.dtype(np.uint32), np.dtype(np.float64): np.dtype(np.uint64)}
 
-# How many blocks are passed over, at most, after some that have outliers in most zones: to look for
-# extremes costs a good third of a block's first pass, and nothing is gained.
-_LONGEST_PAUSE = 16
+# How many blocks are passed over after some that have outliers in most zones, the first time and at
+# most: to look for extremes costs a good third of a block's first pass, and nothing is gained.
+_FIRST_PAUSE, _LONGEST_PAUSE = 4, 16
 
 
 class ZoneMap:
@@ -53,7 +53,7 @@ class ZoneMap:
         # whether the last ones had few. Several threads set them, and nothing is wrong whichever is
         # last.
         self._next = 0
-        self._pause = 0
+        self._pause = _FIRST_PAUSE
         self._is_calm = False
         # Whether to see first if no sample has a minus sign, and none below zero can be an outlier.
         # Without one, floats are ordered as their bits are as unsigned integers; with one, these
@@ -111,7 +111,7 @@ class ZoneMap:
         np.minimum.reduce(zones, axis=1, out=self._least[noted])
         np.maximum.reduce(zones, axis=1, out=self._greatest[noted])
 
-    def judge(self, start: int, size: int, blocks: list[tuple[int, float, float]]) -> None:
+    def judge(self, start: int, size: int, blocks: int, mean: float, deviation: float) -> None:
         """Pause for some blocks if it is likely that most zones have outliers.
 
         Parameters
@@ -119,34 +119,27 @@ class ZoneMap:
         start : int
             Where the blocks start that were noted.
         size : int
-            The samples of a block, but for a shorter last one.
-        blocks : list
-            Of each block the samples, the mean and the standard deviation.
+            The samples of a block.
+        blocks : int
+            How many these are, all of them whole. The last one speaks for all.
+        mean, deviation : float
+            Its moments.
         """
-        if start + len(blocks) * size >= self._size:
+        end = start + blocks * size
+        if end >= self._size:
             return  # nothing is left to plan
-        number = start // ZONE
-        zones = outside = 0
-        is_from_zero = True
+        lower, upper = mean - self._threshold * deviation, mean + self._threshold * deviation
+        noted = slice((end - size) // ZONE, end // ZONE)
         # Of so few numbers Python makes shorter work than numpy.
-        for samples, mean, deviation in blocks:
-            noted = slice(number, number + samples // ZONE)
-            number = noted.stop
-            zones += samples // ZONE
-            lower = mean - self._threshold * deviation
-            upper = mean + self._threshold * deviation
-            least, greatest = self._least[noted].tolist(), self._greatest[noted].tolist()
-            outside += sum(low < lower or high > upper for low, high in zip(least, greatest))
-            is_from_zero &= lower <= 0 and min(least, default=0) >= 0
-        if not zones:
-            return
-        self._is_from_zero = is_from_zero
-        self._is_calm = 2 * outside < zones
+        least, greatest = self._least[noted].tolist(), self._greatest[noted].tolist()
+        outside = sum(low < lower or high > upper for low, high in zip(least, greatest))
+        self._is_from_zero = lower <= 0 <= min(least)
+        self._is_calm = 2 * outside < len(least)
         if self._is_calm:
-            self._pause = 0
+            self._pause = _FIRST_PAUSE
         else:
-            self._next = start + (len(blocks) + self._pause) * size
-            self._pause = min(4 * self._pause, _LONGEST_PAUSE) or 1
+            self._next = end + self._pause * size
+            self._pause = min(4 * self._pause, _LONGEST_PAUSE)
 
     def within(self, least: Bound, greatest: Bound) -> npt.NDArray[np.bool_]:
         """Tell for each zone whether all of its samples are known to lie between two bounds.

@@ -18,7 +18,6 @@ def small_blocks(monkeypatch):
         "_LINE": 64,
         "_BLOCK": 2048,
         "_PROBE": 32,
-        "_COLUMN": _moments._COLUMN[:64],
     }.items():
         monkeypatch.setattr(_moments, name, value)
     monkeypatch.setattr(detection, "PART", 256)
