@@ -68,6 +68,30 @@ package struct Detection<Failure: Error> {
         }
     }
 
+    /// Writes the indices of the samples that are further than `threshold` standard deviations from the mean, ascending, as many as fit.
+    ///
+    /// - Parameters:
+    ///   - samples: The samples.
+    ///   - threshold: Finite, from 0 up.
+    ///   - indices: Memory of the caller's. Beyond what is written it is left as it is.
+    ///   - passed: As for ``moments(of:passed:)``; there are two passes.
+    /// - Returns: How many there are, which may be more than fit.
+    /// - Throws: As ``moments(of:passed:)``.
+    package func search(
+        _ samples: some SampleSource, threshold: Double, into indices: UnsafeMutableBufferPointer<Int>,
+        passed: (_ count: Int) throws(Failure) -> Void
+    ) throws(Failure) -> Int {
+        var count = 0
+        try search(samples, threshold: threshold, passed: passed) { found in
+            let rest = unsafe indices.dropFirst(count)
+            unsafe found.withUnsafeBufferPointer { found in
+                _ = unsafe UnsafeMutableBufferPointer(rebasing: rest).update(fromContentsOf: found.prefix(rest.count))
+            }
+            count += found.count
+        }
+        return count
+    }
+
     /// The moments of all samples, or of those that are finite.
     private func blockMoments(
         of samples: some SampleSource, passed: (Int) throws(Failure) -> Void

@@ -33,6 +33,30 @@ public struct NativeEngine: OutlierEngine {
         }
     }
 
+    /// Finds the outliers, and writes their indices into memory that is there already: for many calls, none of which allocates it.
+    ///
+    /// ```swift
+    /// let indices = try SharedBuffer<Int>(capacity: samples.count / 4 + 1)  // enough for a threshold of 2
+    /// let count = try engine.outliers(in: samples, into: indices, options: .standard)
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - samples: The samples.
+    ///   - indices: Other memory than the samples. The indices are written from its start on, ascending, as many as fit; by Chebyshev's
+    ///     inequality fewer than `samples.count / threshold²` are outliers.
+    ///   - options: What counts as an outlier.
+    /// - Returns: How many outliers there are, which may be more than fit.
+    /// - Throws: ``OutlierError/nonFiniteSample(index:value:)``.
+    public func outliers<Element: SampleElement>(
+        in samples: StridedView<Element>, into indices: SharedBuffer<Int>, options: DetectionOptions
+    ) throws(OutlierError) -> Int {
+        try unsafe indices.withUnsafeMutableBufferPointer { indices throws(OutlierError) in
+            try unsafe Detection(options).search(samples, threshold: options.threshold, into: indices) {
+                _ throws(OutlierError) in
+            }
+        }
+    }
+
     /// - Parameter passed: Is told how many samples each block has.
     private func outliers<Element: SampleElement>(
         in samples: StridedView<Element>, options: DetectionOptions, passed: (Int) throws(OutlierError) -> Void

@@ -46,19 +46,12 @@ public func detect(
     let detection = Detection<NonFinite>(
         threads: Int(threads), refuse: omit ? nil : { index, _ in NonFinite(index: index) })
     let room = unsafe UnsafeMutableBufferPointer(start: indices, count: capacity)
-    var needed = 0
     do throws(NonFinite) {
-        try detection.search(source, threshold: threshold, passed: { _ in }) { found in
-            for index in found.indices.prefix(capacity - min(needed, capacity)) {
-                unsafe room[needed + index] = found[index]
-            }
-            needed += found.count
-        }
+        unsafe result.pointee = try detection.search(source, threshold: threshold, into: room) { _ in }
     } catch {
         unsafe result.pointee = error.index
         return Status.nonFinite.rawValue
     }
-    unsafe result.pointee = needed
     return Status.found.rawValue
 }
 

@@ -44,6 +44,20 @@ import Testing
         #expect(places.allSatisfy { (1...4).contains(Set(found).intersection($0).count) })
     }
 
+    @Test(arguments: [1, 2])
+    func `indices go to memory that is there, as many as fit`(threads: Int) throws {
+        let options = try DetectionOptions(threshold: 1, threads: threads)
+        let samples = StridedView(SharedBuffer(sharing: (0..<1_100_000).map { _ in Double.random(in: -1...1) }))
+        let all = try found(samples, options)
+        #expect(all.count > 100_000)
+        for room in [0, 16_391, all.count - 1, all.count, all.count + 1] {
+            let indices = try SharedBuffer(contentsOf: Array(repeating: -1, count: room))
+            let count = try NativeEngine().outliers(in: samples, into: indices, options: options)
+            #expect(count == all.count)
+            #expect(Array(indices) == Array(all.prefix(room)) + Array(repeating: -1, count: max(0, room - all.count)))
+        }
+    }
+
     @Test func `every type has its extremes and its strides`() throws {
         func check<Element: SampleElement>(_ all: [Element], _ extremes: [Element]) throws {
             for threshold in [0, 2.0] {
