@@ -21,7 +21,7 @@ private func addBandwidth(_ name: String, _ sample: @escaping (_ random: () -> D
         return (0..<10_000_000).map { _ in sample { .random(in: 0..<1, using: &generator) } }
     }()
     lazy var view = StridedView(SharedBuffer(sharing: samples))
-    lazy var indices = try! SharedBuffer(contentsOf: Array(repeating: 0, count: samples.count / 4 + 1))
+    lazy var indices = Result { try SharedBuffer<Int>(capacity: samples.count / 4 + 1) }
     Benchmark(
         "native, \(name)", configuration: configuration(rates + shares.dropFirst(), duration: .seconds(10))
     ) { benchmark in
@@ -29,7 +29,8 @@ private func addBandwidth(_ name: String, _ sample: @escaping (_ random: () -> D
         func time(_ body: () throws -> Void) rethrows -> Double { try ContinuousClock().measure(body) / .seconds(1) }
         let loop = time { samples.withUnsafeBufferPointer { blackHole(c_read($0.baseAddress!, $0.count)) } }
         let first = try time { blackHole(try engine.moments(of: view, options: .standard)) }
-        let second = try time { blackHole(try engine.outliers(in: view, into: indices, options: .standard)) } - first
+        let second =
+            try time { blackHole(try engine.outliers(in: view, into: indices.get(), options: .standard)) } - first
         let toNewMemory = try time { blackHole(try engine.outliers(in: view, options: .standard)) } - first
         for (index, seconds) in [loop, first, second, toNewMemory].enumerated() {
             benchmark.measurement(rates[index], Int(8 * Double(view.count) / seconds / 1e6))
