@@ -3,7 +3,8 @@ import PythonBridge
 
 /// The times of one contestant on some samples, in turns with others.
 struct TimedRuns {
-    /// Seconds that a turn of a quick contestant lasts, in as many calls: what the others have left in the caches is forgotten by then.
+    /// Seconds that a turn of a quick contestant lasts, in as many calls, after one that does not count: it has to take back the caches
+    /// from the others, which would weigh the more the fewer calls there are in a turn.
     private let turn: Double
     private static let longestTurn = 0.01
     /// As many as that are wanted at least, of shorter turns if need be: one in which the machine did something else does not count much.
@@ -43,6 +44,9 @@ struct TimedRuns {
         return count >= Self.mostTurns || spent >= 2 * budget || (count >= Self.leastTurns && spent >= budget)
     }
 
+    /// Whether many of its calls fit into a turn.
+    private var isQuick: Bool { times.first.map { $0 < turn / 2 } ?? false }
+
     /// Takes a turn.
     ///
     /// - Returns: What its last call found.
@@ -51,14 +55,18 @@ struct TimedRuns {
     mutating func takeTurn() throws(Failure) -> SharedBuffer<Int> {
         let clock = ContinuousClock()
         do throws(OutlierError) {
-            let (found, duration) = try Interrupt.python(isUsed: contestant.kind.usesPython) {
+            let (found, turn, counted) = try Interrupt.python(isUsed: contestant.kind.usesPython) {
                 () throws(OutlierError) in
+                let begin = clock.now
+                if isQuick { _ = try detect(samples) }
                 let start = clock.now
                 for _ in 1..<callsPerTurn { _ = try detect(samples) }
                 let found = try detect(samples)
-                return (found, clock.now - start)
+                let end = clock.now
+                return (found, end - begin, end - start)
             }
-            note(duration / .seconds(1))
+            spent += turn / .seconds(1)
+            note(counted / .seconds(1))
             return found
         } catch {
             throw Failure(error, input: contestant.name) { "sample \($0)" }
@@ -66,9 +74,8 @@ struct TimedRuns {
     }
 
     private mutating func note(_ seconds: Double) {
-        spent += seconds
         times.append(seconds / Double(callsPerTurn))
-        guard times.count == 2, seconds < turn / 2 else { return }
+        guard times.count == 2, isQuick else { return }
         warmUp = 2
         callsPerTurn = Int(turn / max(seconds, 1e-7))
     }
