@@ -142,13 +142,16 @@ def moments_of(
     # This is all there is to do for few; of more, the first ones tell what will do.
     few = size <= (PART if in_place else _ROW)
     probe = samples if few else samples[:_PROBE]
-    count, mean, squares = _raw_moments(probe if in_place else probe.astype(np.float64))
+    probe = probe if in_place else probe.astype(np.float64)
+    count, mean, squares = _raw_moments(probe)
     conditioned = math.isfinite(squares)
     if conditioned and count == size:
         if progress is not None:
             progress.add(size)
             progress.tell_in_time()
         return mean, math.sqrt(squares / count), count
+    if conditioned and zones is not None:
+        zones.expect(probe, mean, math.sqrt(squares / count), _BLOCK)
     shift = 0.0 if conditioned else _first_finite(samples)
     merged = _Merged()
     stretch = (_BLOCKS if threads > 1 else 2 * _BLOCKS) * _BLOCK

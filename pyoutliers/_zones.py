@@ -26,6 +26,10 @@ _UNSIGNED = {np.dtype(np.float32): np.dtype(np.uint32), np.dtype(np.float64): np
 # most: to look for extremes costs a good third of a block's first pass, and nothing is gained.
 _FIRST_PAUSE, _LONGEST_PAUSE = 4, 16
 
+# With so many outliers in a zone, on average, nearly all zones have some. A few by chance among the
+# first samples stand for less.
+_LIKELY = 128
+
 
 class ZoneMap:
     """What the first pass, which has a block in the cache, can tell the second one of it.
@@ -65,6 +69,24 @@ class ZoneMap:
         if samples.dtype == np.float16:
             # To compare these takes longer than all else.
             self._next = samples.size
+
+    def expect(self, probe: npt.NDArray[Any], mean: float, deviation: float, block: int) -> None:
+        """Form a view of the samples by the first of them, before any is noted.
+
+        Parameters
+        ----------
+        probe : numpy.ndarray
+            These, as float64.
+        mean, deviation : float
+            Their moments.
+        block : int
+            The samples of a block.
+        """
+        limit = self._threshold * deviation
+        outside = np.count_nonzero(np.abs(probe - mean) > limit)
+        if outside * ZONE > _LIKELY * probe.size:
+            self._next = max(self._next, self._pause * block)
+        self._is_from_zero = mean - limit <= 0 <= np.minimum.reduce(probe)
 
     def plan(self, start: int, size: int, most: int) -> tuple[bool, int]:
         """Tell whether to note the next blocks, and of how many this is true.

@@ -75,6 +75,18 @@ def test_where_most_zones_have_outliers_few_notes_are_taken():
     assert found_in(x) == one_liner(x).tolist()
 
 
+def test_the_first_samples_tell_whether_to_begin_with_a_pause():
+    x = calm(20 * BLOCK)
+    x[:256], x[:20], x[20:40] = 50, 0, 100
+    # Nothing is known of these, which have no outliers.
+    assert noted(x)[1].nonzero()[0].tolist() == list(range(16 * BLOCK // ZONE))
+    assert found_in(x) == []
+    x[:256] = 50
+    x[:3] = 1e4
+    assert noted(x)[1].nonzero()[0].tolist() == [0]
+    assert found_in(x) == one_liner(x).tolist() == [0, 1, 2]
+
+
 def test_notes_are_taken_again_after_a_wild_start():
     x = calm(200 * BLOCK)
     x[: 20 * BLOCK] = np.random.default_rng(14).normal(50, 400, 20 * BLOCK)
