@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # already. A short one rounds less, too: its kernels add up 16 sums or more side by side.
 _ROW = 8192
 
-# Those of the many products that matmul makes in one call.
+# Those of a row that einsum adds up, and of one of the products that matmul makes in one call.
 _LINE = 512
 
 # The samples of a block of this pass. It has lines enough for matmul to let go of the GIL, which it
@@ -42,7 +42,8 @@ _BLOCK = 4 * BLOCK
 # One thread by itself goes through twice as many.
 _BLOCKS = 2
 
-# How many samples tell whether the others need a shift.
+# How many samples tell whether the others need a shift, and whether it is likely to pay to note
+# extremes.
 _PROBE = 256
 
 # How many times the sum of squares may exceed the sum of squared deviations that is computed from
@@ -124,8 +125,8 @@ def moments_of(
 
     Notes
     -----
-    A block's moments come from its sum and its sum of squares, two dot products, as long as the
-    mean is not far from zero beside the deviation. Otherwise every sample is shifted by the first
+    A block's moments come from its sum and its sum of squares, as long as the mean is not far from
+    zero beside the deviation. Otherwise every sample is shifted by the first
     finite one: constant data then deviates by exactly zero, and a spread that is small beside the
     mean keeps its digits. Where that is not enough, squares are those of the deviations from the
     block's own mean. Blocks are merged pairwise [1]_, in the same order on any number of threads.

@@ -22,8 +22,9 @@ ZONE = 8192
 
 _UNSIGNED = {np.dtype(np.float32): np.dtype(np.uint32), np.dtype(np.float64): np.dtype(np.uint64)}
 
-# How many blocks are passed over after some that have outliers in most zones, the first time and at
-# most: to look for extremes costs a good third of a block's first pass, and nothing is gained.
+# How many blocks are passed over after some that have outliers in most zones, or where the first
+# samples make that likely; the first time, and at most. To look for extremes costs a good third of
+# a block's first pass, and nothing is gained.
 _FIRST_PAUSE, _LONGEST_PAUSE = 4, 16
 
 # With so many outliers in a zone, on average, nearly all zones have some. A few by chance among the
@@ -143,7 +144,8 @@ class ZoneMap:
         size : int
             The samples of a block.
         blocks : int
-            How many these are, all of them whole. The last one speaks for all.
+            How many these are. The last one speaks for all: it is whole, or nothing is left to
+            plan.
         mean, deviation : float
             Its moments.
         """

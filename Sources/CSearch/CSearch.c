@@ -7,6 +7,7 @@
 enum {
     LANES = 8,
     WORD = 64, // the samples of a mask
+    BURST = 6, // the positions that are written without a branch
     // A processor prefetches within pages only, and waits at the start of each. Going along four strips of the samples
     // at a time, and not along one, reads 80 MB at up to one and a half times the rate.
     STRIPS = 4,
@@ -14,6 +15,8 @@ enum {
 
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double)), aligned(1)));
 typedef _Bool flags __attribute__((ext_vector_type(LANES))); // a byte, the first lane in its lowest bit
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(flags) == 1, "the first sample is the lowest bit");
+_Static_assert(CSEARCH_SLACK == BURST - 1, "a mask that is not 0 has one position at least");
 
 // Sets a bit for each of 64 samples that is beyond, the first in the lowest. The bytes are stored one by one, which is
 // quicker than to join them.
@@ -28,11 +31,11 @@ INLINE void mark(const double *samples, double lower, double upper, uint64_t *ma
 // Writes the positions of the bits that are set. To stop at their number is a branch that is mispredicted each time, so
 // that most masks have none but the first: what is written beyond the last one is overwritten by those of the next
 // mask.
-INLINE intptr_t write(uint64_t mask, intptr_t offset, intptr_t *positions) {
+INLINE intptr_t put(uint64_t mask, intptr_t offset, intptr_t *positions) {
     if (mask == 0) return 0;
     int count = __builtin_popcountll(mask);
-    for (int i = 0; i < CSEARCH_SLACK; i++, mask &= mask - 1) positions[i] = offset + __builtin_ctzg(mask, WORD);
-    for (int i = CSEARCH_SLACK; mask != 0; i++, mask &= mask - 1) positions[i] = offset + __builtin_ctzg(mask, WORD);
+    for (int i = 0; i < BURST; i++, mask &= mask - 1) positions[i] = offset + __builtin_ctzg(mask, WORD);
+    for (int i = BURST; mask != 0; i++, mask &= mask - 1) positions[i] = offset + __builtin_ctzg(mask, WORD);
     return count;
 }
 
@@ -51,7 +54,7 @@ search(const double *samples, intptr_t count, double lower, double upper, intptr
     }
     intptr_t found = 0;
     for (intptr_t word = 0; word < words; word++) {
-        found += write(masks[word], offset + WORD * word, positions + found);
+        found += put(masks[word], offset + WORD * word, positions + found);
     }
     for (intptr_t i = WORD * words; i < count; i++) {
         double value;
@@ -77,8 +80,8 @@ intptr_t csearch_beyond_baseline(
 intptr_t csearch_beyond(
     const void *samples, intptr_t count, double lower, double upper, intptr_t offset, intptr_t *positions) {
 #if defined(__x86_64__)
-    // What has AVX2 has the other two as well.
-    if (__builtin_cpu_supports("avx2")) return search_avx2(samples, count, lower, upper, offset, positions);
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt"))
+        return search_avx2(samples, count, lower, upper, offset, positions);
 #endif
     return csearch_beyond_baseline(samples, count, lower, upper, offset, positions);
 }

@@ -45,6 +45,7 @@ public struct NativeEngine: OutlierEngine {
     ///   - indices: Other memory than the samples. The indices are written from its start on, ascending, as many as fit; by Chebyshev's
     ///     inequality fewer than `samples.count / threshold²` are outliers.
     ///   - options: What counts as an outlier.
+    /// - Precondition: The memory of `indices` is not an array's nor a read-only mapping.
     /// - Returns: How many outliers there are, which may be more than fit.
     /// - Throws: ``OutlierError/nonFiniteSample(index:value:)``.
     public func outliers<Element: SampleElement>(

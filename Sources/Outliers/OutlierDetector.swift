@@ -16,7 +16,7 @@ public struct OutlierDetector: Sendable {
         case worker
         /// numpy in a process that is started for each detection, over JSON.
         case subprocess
-        /// Swift alone.
+        /// Swift, and a loop in C, without Python.
         case native
 
         /// Whether the engine runs in this process's Python.

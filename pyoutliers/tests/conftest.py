@@ -20,6 +20,7 @@ def small_blocks(monkeypatch):
         "_PROBE": 32,
     }.items():
         monkeypatch.setattr(_moments, name, value)
+    monkeypatch.setattr(_zones, "_LIKELY", 2)
     monkeypatch.setattr(detection, "_FEW", 256)
     monkeypatch.setattr(_search, "_FEW", 64)
     monkeypatch.setattr(_passes, "SAMPLES_PER_THREAD", 1)

@@ -1,17 +1,18 @@
-// A search with the widest vectors that this processor has. It is in C because Swift compiles a function for one kind
-// of processor only, the oldest that the package runs on, which has half of them.
+// A search with AVX2 where the processor has it. It is in C because Swift compiles a function for one kind of processor
+// only: on x86-64 the oldest that the package runs on, whose vectors are half as wide.
 #ifndef CSEARCH_H
 #define CSEARCH_H
 
 #include <stdint.h>
 
 #pragma clang assume_nonnull begin
+#pragma GCC visibility push(hidden) // another library in the process may have one of its own
 
 enum {
     /// How many samples are searched at most.
     CSEARCH_CAPACITY = 16384,
     /// How many positions beyond the last one may be written to.
-    CSEARCH_SLACK = 6,
+    CSEARCH_SLACK = 5,
 };
 
 /// Writes the positions of the samples below `lower` or above `upper`, ascending, each plus `offset`; NaN is neither.
@@ -24,6 +25,7 @@ intptr_t csearch_beyond(
 intptr_t csearch_beyond_baseline(
     const void *samples, intptr_t count, double lower, double upper, intptr_t offset, intptr_t *positions);
 
+#pragma GCC visibility pop
 #pragma clang assume_nonnull end
 
 #endif

@@ -22,6 +22,8 @@ struct TimedRuns {
     private var times: [Double] = []
     private var spent = 0.0
     private var callsPerTurn = 1
+    /// Whether several calls fit into a turn.
+    private var isQuick = false
     /// Turns at the start that do not count if there are others.
     private var warmUp = 1
 
@@ -44,9 +46,6 @@ struct TimedRuns {
         return count >= Self.mostTurns || spent >= 2 * budget || (count >= Self.leastTurns && spent >= budget)
     }
 
-    /// Whether many of its calls fit into a turn.
-    private var isQuick: Bool { times.first.map { $0 < turn / 2 } ?? false }
-
     /// Takes a turn.
     ///
     /// - Returns: What its last call found.
@@ -55,7 +54,7 @@ struct TimedRuns {
     mutating func takeTurn() throws(Failure) -> SharedBuffer<Int> {
         let clock = ContinuousClock()
         do throws(OutlierError) {
-            let (found, turn, counted) = try Interrupt.python(isUsed: contestant.kind.usesPython) {
+            let (found, whole, measured) = try Interrupt.python(isUsed: contestant.kind.usesPython) {
                 () throws(OutlierError) in
                 let begin = clock.now
                 if isQuick { _ = try detect(samples) }
@@ -65,8 +64,8 @@ struct TimedRuns {
                 let end = clock.now
                 return (found, end - begin, end - start)
             }
-            spent += turn / .seconds(1)
-            note(counted / .seconds(1))
+            spent += whole / .seconds(1)
+            note(measured / .seconds(1))
             return found
         } catch {
             throw Failure(error, input: contestant.name) { "sample \($0)" }
@@ -75,7 +74,8 @@ struct TimedRuns {
 
     private mutating func note(_ seconds: Double) {
         times.append(seconds / Double(callsPerTurn))
-        guard times.count == 2, isQuick else { return }
+        guard times.count == 2, seconds < turn / 2 else { return }
+        isQuick = true
         warmUp = 2
         callsPerTurn = Int(turn / max(seconds, 1e-7))
     }
