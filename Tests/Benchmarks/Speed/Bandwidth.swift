@@ -8,10 +8,10 @@ import PythonBridge
 /// memory, and 8 MB, from the third-level cache where that is large. The second pass writes to memory that is there, and once more to
 /// memory that the system has to make.
 func addBandwidths() {
-    for count in [10_000_000, 1_000_000] {
-        addBandwidth("\(8 * count / 1_000_000) MB, uniform samples, no outliers", count) { random in random() }
+    for (count, size) in [(10_000_000, ""), (1_000_000, ", 8 MB")] {
+        addBandwidth("uniform samples, no outliers" + size, count) { random in random() }
         // Box and Muller's: 4.6 % are outliers.
-        addBandwidth("\(8 * count / 1_000_000) MB, normal samples", count) { random in
+        addBandwidth("normal samples" + size, count) { random in
             (-2 * log(1 - random())).squareRoot() * cos(2 * .pi * random())
         }
     }
