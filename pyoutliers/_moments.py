@@ -34,7 +34,8 @@ _LINE = 512
 
 # The samples of a block of this pass. It has lines enough for matmul to let go of the GIL, which it
 # does for more than 500, and its 2 MiB are in some cache when they are looked at again: in the
-# second level, or in the third, which is as quick as numpy here. Half of it takes a tenth longer.
+# second level, or in the third, which is as quick as numpy here. Half of it takes up to a tenth
+# longer.
 _BLOCK = 4 * BLOCK
 
 # How many blocks a thread goes through before anything is made of what came out: numpy's calls for
@@ -126,10 +127,10 @@ def moments_of(
     Notes
     -----
     A block's moments come from its sum and its sum of squares, as long as the mean is not far from
-    zero beside the deviation. Otherwise every sample is shifted by the first
-    finite one: constant data then deviates by exactly zero, and a spread that is small beside the
-    mean keeps its digits. Where that is not enough, squares are those of the deviations from the
-    block's own mean. Blocks are merged pairwise [1]_, in the same order on any number of threads.
+    zero beside the deviation. Otherwise every sample is shifted by the first finite one: constant
+    data then deviates by exactly zero, and a spread that is small beside the mean keeps its digits.
+    Where that is not enough, squares are those of the deviations from the block's own mean. Blocks
+    are merged pairwise [1]_, in the same order on any number of threads.
 
     References
     ----------
@@ -234,7 +235,6 @@ def _contiguous_moments(
             noted, count = zones.plan(start + first * _BLOCK, _BLOCK, count)
         some = values[first * _BLOCK : (first + count) * _BLOCK]
         sums = _block_sums(some, start + first * _BLOCK, zones if noted else None)
-        left, mean, squares = 0, math.nan, math.nan
         for number, (total, raw) in enumerate(zip(*sums)):
             block = some[number * _BLOCK : (number + 1) * _BLOCK]
             moments = _moments_of_sums(block.size, total, raw)
@@ -242,7 +242,7 @@ def _contiguous_moments(
                 begin = start + (first + number) * _BLOCK
                 moments = _careful_moments(block, begin, 0.0, omit, scratch)
             found.append(moments)
-            left, mean, squares = moments
+        left, mean, squares = found[-1]
         if zones is not None and noted and left:
             zones.judge(start + first * _BLOCK, _BLOCK, count, mean, math.sqrt(squares / left))
     return found

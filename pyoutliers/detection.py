@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     IndexBuffer = TypeVar("IndexBuffer", bound=AnyBuffer)
 
 
-# Of so few samples extremes do not pay: to search all takes as long, of half of them a fifth less.
+# Of so few samples extremes do not pay. To search all takes as long for 100 000, a fifth less for
+# 50 000, and a tenth more for 200 000.
 _FEW = 2 * BLOCK
 
 

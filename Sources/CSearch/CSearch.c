@@ -9,7 +9,7 @@ enum {
     WORD = 64, // the samples of a mask
     BURST = 6, // the positions that are written without a branch
     // A processor prefetches within pages only, and waits at the start of each. Going along four strips of the samples
-    // at a time, and not along one, reads 80 MB at up to one and a half times the rate.
+    // at a time, and not along one, reads 80 MB at up to 1.4 times the rate.
     STRIPS = 4,
 };
 

@@ -22,10 +22,9 @@ struct TimedRuns {
     private var times: [Double] = []
     private var spent = 0.0
     private var callsPerTurn = 1
-    /// Whether several calls fit into a turn.
-    private var isQuick = false
+    private var isQuick: Bool { callsPerTurn > 1 }
     /// Turns at the start that do not count if there are others.
-    private var warmUp = 1
+    private var warmUp: Int { isQuick ? 2 : 1 }
 
     init(
         _ contestant: Contestant, _ detect: @escaping Contestant.Detect, on samples: StridedView<Double>, budget: Double
@@ -75,8 +74,6 @@ struct TimedRuns {
     private mutating func note(_ seconds: Double) {
         times.append(seconds / Double(callsPerTurn))
         guard times.count == 2, seconds < turn / 2 else { return }
-        isQuick = true
-        warmUp = 2
         callsPerTurn = Int(turn / max(seconds, 1e-7))
     }
 }
