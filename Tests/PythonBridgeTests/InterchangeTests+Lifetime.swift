@@ -219,7 +219,7 @@ extension InterchangeTests {
             await #expect(processExitsWith: .success) { [library] in
                 let roundTrip = try InterchangeTests.fixture("round_trip")
                 let buffer = try InterchangeTests.writable([1.0, 2, 3])
-                try MemoryTests.expectFlat(100_000, blocks: 500) { _ in
+                try MemoryTests.expectFlat(100_000) { _ in
                     let count: Int = try roundTrip(Exporter(buffer), library)
                     #expect(count == 3)
                 }
@@ -231,7 +231,7 @@ extension InterchangeTests {
             await #expect(processExitsWith: .success) { [source] in
                 let identity = try InterchangeTests.fixture("identity")
                 let object = try InterchangeTests.make(source, [1.0, 2, 3])
-                try MemoryTests.expectFlat(100_000, blocks: 500) { _ in
+                try MemoryTests.expectFlat(100_000) { _ in
                     let buffer: PythonBuffer<Double> = try identity(object)
                     #expect(buffer.count == 3)
                 }
@@ -246,7 +246,7 @@ extension InterchangeTests {
                     "OnlyArrow(pa.array(['a']))",
                     "Fake('capsule')", "Fake(device=(2, 0))", "OnlyDLPack(np.zeros(2, np.float32))",
                 ].map(InterchangeTests.evaluate)
-                try MemoryTests.expectFlat(100_000 / objects.count, blocks: 500) { _ in
+                try MemoryTests.expectFlat(100_000 / objects.count) { _ in
                     for object in objects { _ = thrown { let _: PythonBuffer<Double> = try identity(object) } }
                 }
             }

@@ -196,9 +196,9 @@ import Testing
     @Test func `a hundred thousand exceptions leave nothing`() async {
         await #expect(processExitsWith: .success) {
             let fail = try TestPython.fixture("fail", in: "errors")
-            try Self.expectFlat(100_000, blocks: 500) { _ in _ = thrown { try fail("why") } }
+            try Self.expectFlat(100_000) { _ in _ = thrown { try fail("why") } }
             let failWithCause = try TestPython.fixture("fail_from", in: "errors")
-            try Self.expectFlat(10_000, blocks: 500) { _ in _ = thrown { try failWithCause() } }
+            try Self.expectFlat(10_000) { _ in _ = thrown { try failWithCause() } }
         }
     }
 
@@ -222,7 +222,7 @@ import Testing
         await #expect(processExitsWith: .success) {
             let keep = try TestPython.fixture("keep_for_now", in: "leaks")
             let drop = try TestPython.fixture("drop", in: "leaks")
-            try Self.expectFlat(20_000, blocks: 1000) { _ in
+            try Self.expectFlat(20_000) { _ in
                 _ = thrown { try keep(.lending([1.0, 2]), .lending([3])) }
                 try drop()
             }
@@ -232,7 +232,7 @@ import Testing
     @Test func `a hundred thousand objects leave nothing`() async {
         await #expect(processExitsWith: .success) {
             let make = try TestPython.fixture("Probe", in: "leaks")
-            try Self.expectFlat(100_000, blocks: 500) { python in
+            try Self.expectFlat(100_000) { python in
                 let probe: PythonObject = try make()
                 let _: Int = try probe.function("method")()
                 _ = try probe.attribute("value")
