@@ -43,6 +43,10 @@ _BLOCK = 4 * BLOCK
 # One thread by itself goes through twice as many.
 _BLOCKS = 2
 
+# Up to how many samples are gone through at once each time they are looked at, instead of block by
+# block: their 8 MiB are in the third-level cache, from which a million take a fifth less so.
+_CACHED = 2 * _BLOCKS * _BLOCK
+
 # How many samples tell whether the others need a shift, and whether it is likely to pay to note
 # extremes.
 _PROBE = 256
@@ -157,11 +161,12 @@ def moments_of(
     shift = 0.0 if conditioned else _first_finite(samples)
     merged = _Merged()
     stretch = (_BLOCKS if threads > 1 else 2 * _BLOCKS) * _BLOCK
+    at_once = 2 * _BLOCKS if size <= _CACHED else 1
 
     def work(start: int, scratch: Scratch) -> list[Moments]:
         values = samples[start : start + stretch]
         if in_place and not shift and not few:
-            return _contiguous_moments(values, start, omit, scratch, zones)
+            return _contiguous_moments(values, start, omit, scratch, zones, at_once)
         found: list[Moments] = []
         for begin in range(0, values.size, _BLOCK):
             block = values[begin : begin + _BLOCK]
@@ -190,6 +195,7 @@ def moments_of(
                 merged.add,
                 block=stretch,
                 threads=threads,
+                calls_are_long=in_place and not shift,
                 progress=progress,
             )
     count, mean, squares = merged.moments
@@ -224,8 +230,12 @@ def _contiguous_moments(
     omit: bool,
     scratch: Scratch,
     zones: ZoneMap | None,
+    at_once: int,
 ) -> list[Moments]:
-    """Return the moments of each block of many contiguous values, and note what can be."""
+    """Return the moments of each block of many contiguous values, and note what can be.
+
+    So many blocks at once are gone through for one thing and then for the next.
+    """
     found: list[Moments] = []
     blocks = -(-values.size // _BLOCK)
     while len(found) < blocks:
@@ -234,22 +244,25 @@ def _contiguous_moments(
         if zones is not None:
             noted, count = zones.plan(start + first * _BLOCK, _BLOCK, count)
         some = values[first * _BLOCK : (first + count) * _BLOCK]
-        sums = _block_sums(some, start + first * _BLOCK, zones if noted else None)
-        for number, (total, raw) in enumerate(zip(*sums)):
-            block = some[number * _BLOCK : (number + 1) * _BLOCK]
-            moments = _moments_of_sums(block.size, total, raw)
+        sums = _block_sums(some, start + first * _BLOCK, zones if noted else None, at_once)
+        left = some.size
+        for total, raw in zip(*sums):
+            moments = _moments_of_sums(min(left, _BLOCK), total, raw)
             if not math.isfinite(moments[2]):
-                begin = start + (first + number) * _BLOCK
-                moments = _careful_moments(block, begin, 0.0, omit, scratch)
+                begin = some.size - left
+                moments = _careful_moments(
+                    some[begin : begin + _BLOCK], start + first * _BLOCK + begin, 0.0, omit, scratch
+                )
             found.append(moments)
-        left, mean, squares = found[-1]
-        if zones is not None and noted and left:
-            zones.judge(start + first * _BLOCK, _BLOCK, count, mean, math.sqrt(squares / left))
+            left -= _BLOCK
+        taken, mean, squares = found[-1]
+        if zones is not None and noted and taken:
+            zones.judge(start + first * _BLOCK, _BLOCK, count, mean, math.sqrt(squares / taken))
     return found
 
 
 def _block_sums(
-    values: npt.NDArray[np.float64], start: int, zones: ZoneMap | None
+    values: npt.NDArray[np.float64], start: int, zones: ZoneMap | None, at_once: int
 ) -> list[list[float]]:
     """Return the sums and the sums of squares of each block, and note it while it is cached.
 
@@ -262,23 +275,24 @@ def _block_sums(
     squares = sums[1, :, np.newaxis, np.newaxis]
     each = _BLOCK // _LINE
     whole = count // each
-    for number in range(max(whole, 1)):
-        begin, end = number * each, (number + 1) * each if number < whole - 1 else count
+    for number in range(0, max(whole, 1), at_once):
+        after = number + at_once
+        begin, end = number * each, after * each if after < whole else count
         np.einsum("ij->i", lines[begin:end], out=sums[0, begin:end])
         np.matmul(rows[begin:end], columns[begin:end], squares[begin:end])
         if zones is not None:
             last = end * _LINE if end < count else values.size
             zones.note(start + number * _BLOCK, values[begin * _LINE : last])
-    added: list[list[float]] = (
-        np.add.reduce(sums[:, : whole * each].reshape(2, whole, each), axis=2).tolist()
-        if whole
-        else [[], []]
-    )
-    if whole * _BLOCK < values.size:
-        rest = np.add.reduce(sums[:, whole * each :], axis=1).tolist()
+    added: list[list[float]] = [[], []]
+    if count:
+        added = np.add.reduceat(sums, range(0, count, each), axis=1).tolist()
+    if count * _LINE < values.size:
         more = _sums(values[count * _LINE :])
-        for of_blocks, of_lines, of_few in zip(added, rest, more):
-            of_blocks.append(of_lines + of_few)
+        for of_blocks, of_few in zip(added, more):
+            if count % each:
+                of_blocks[-1] += of_few
+            else:
+                of_blocks.append(of_few)
     return added
 
 

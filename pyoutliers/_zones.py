@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 # does not have much searched that has none.
 ZONE = 8192
 
-_UNSIGNED = {np.dtype(np.float32): np.dtype(np.uint32), np.dtype(np.float64): np.dtype(np.uint64)}
+# By the type's character, whose hash is known.
+_UNSIGNED = {"f": np.dtype(np.uint32), "d": np.dtype(np.uint64)}
 
 # How many blocks are passed over after some that have outliers in most zones, or where the first
 # samples make that likely; the first time, and at most. To look for extremes costs a good third of
@@ -48,11 +50,12 @@ class ZoneMap:
 
     def __init__(self, samples: npt.NDArray[Any], threshold: float) -> None:
         self._size = samples.size
-        count = -(-samples.size // ZONE)
+        dtype = samples.dtype
         # Of a zone that is not noted, anything is true.
-        lowest, highest = EXTREMES.get(samples.dtype, (-math.inf, math.inf))
-        self._least = np.full(count, lowest, samples.dtype)
-        self._greatest = np.full(count, highest, samples.dtype)
+        lowest, highest = (-math.inf, math.inf) if dtype.kind == "f" else EXTREMES[dtype]
+        self._least, self._greatest = np.empty((2, -(-self._size // ZONE)), dtype)
+        self._least.fill(lowest)
+        self._greatest.fill(highest)
         self._threshold = threshold
         # Where to go on taking notes, how many blocks to pass over if that one has outliers, and
         # whether the last ones had few. Several threads set them, and nothing is wrong whichever is
@@ -64,12 +67,11 @@ class ZoneMap:
         # Without one, floats are ordered as their bits are as unsigned integers; with one, these
         # are greater. So the greatest of them tells both, and the least does not matter.
         self._is_from_zero = False
-        self._bits = None
-        if samples.dtype in _UNSIGNED:
-            self._bits = self._greatest.view(_UNSIGNED[samples.dtype])
-        if samples.dtype == np.float16:
+        unsigned = _UNSIGNED.get(dtype.char)
+        self._bits = None if unsigned is None else self._greatest.view(unsigned)
+        if dtype.char == "e":
             # To compare these takes longer than all else.
-            self._next = samples.size
+            self._next = self._size
 
     def expect(self, probe: npt.NDArray[Any], mean: float, deviation: float, block: int) -> None:
         """Form a view of the samples by the first of them, before any is noted.
@@ -83,11 +85,14 @@ class ZoneMap:
         block : int
             The samples of a block.
         """
-        limit = self._threshold * deviation
-        outside = np.count_nonzero(np.abs(probe - mean) > limit)
-        if outside * ZONE > _LIKELY * probe.size:
+        lower, upper = mean - self._threshold * deviation, mean + self._threshold * deviation
+        values = sorted(probe.tolist())
+        inside = bisect_right(values, upper) - bisect_left(values, lower)
+        if (len(values) - inside) * ZONE > _LIKELY * len(values):
             self._next = max(self._next, self._pause * block)
-        self._is_from_zero = mean - limit <= 0 <= np.minimum.reduce(probe)
+        else:
+            self._is_calm = True
+        self._is_from_zero = lower <= 0 <= values[0]
 
     def plan(self, start: int, size: int, most: int) -> tuple[bool, int]:
         """Tell whether to note the next blocks, and of how many this is true.
@@ -128,7 +133,8 @@ class ZoneMap:
         if self._bits is not None and self._is_from_zero:
             bits = self._bits[noted]
             np.maximum.reduce(zones.view(bits.dtype), axis=1, out=bits)
-            if np.maximum.reduce(bits) >> (8 * bits.itemsize - 1) == 0:
+            # Of so few numbers Python makes shorter work than numpy, here and below.
+            if max(bits.tolist()) >> (8 * bits.itemsize - 1) == 0:
                 self._least[noted] = 0
                 return
         np.minimum.reduce(zones, axis=1, out=self._least[noted])
@@ -154,7 +160,6 @@ class ZoneMap:
             return  # nothing is left to plan
         lower, upper = mean - self._threshold * deviation, mean + self._threshold * deviation
         noted = slice((end - size) // ZONE, end // ZONE)
-        # Of so few numbers Python makes shorter work than numpy.
         least, greatest = self._least[noted].tolist(), self._greatest[noted].tolist()
         outside = sum(low < lower or high > upper for low, high in zip(least, greatest))
         self._is_from_zero = lower <= 0 <= min(least)

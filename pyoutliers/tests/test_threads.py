@@ -185,10 +185,15 @@ def test_a_thread_that_starts_when_all_is_done_touches_nothing(eager, monkeypatc
 
 def test_threads_are_started_only_for_many_samples(monkeypatch):
     monkeypatch.delattr(_thread, "start_new_thread")
-    x = np.zeros(_passes.SAMPLES_PER_THREAD * 2)
-    assert detect(x[:-1], threads=8) == []
-    with pytest.raises(AttributeError):
-        detect(x, threads=2)
+    # Of contiguous float64 half as many are enough.
+    for x in (
+        np.zeros(_passes.SAMPLES_PER_THREAD),
+        np.zeros(_passes.SAMPLES_PER_THREAD * 2, np.float32),
+        np.zeros((_passes.SAMPLES_PER_THREAD * 2, 2))[:, 0],
+    ):
+        assert detect(x[:-1], threads=8) == []
+        with pytest.raises(AttributeError):
+            detect(x, threads=2)
 
 
 def test_how_many_blocks_are_gone_through_at_once_changes_nothing(monkeypatch):
@@ -197,7 +202,9 @@ def test_how_many_blocks_are_gone_through_at_once_changes_nothing(monkeypatch):
     expected = moments(x)
     for blocks in (1, 2, 3):
         monkeypatch.setattr(_moments, "_BLOCKS", blocks)
-        assert moments(x) == expected
+        for cached in (0, x.size):
+            monkeypatch.setattr(_moments, "_CACHED", cached)
+            assert moments(x) == expected
 
 
 @pytest.mark.parametrize(

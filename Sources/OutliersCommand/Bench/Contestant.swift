@@ -37,9 +37,7 @@ struct Contestant: Hashable, Sendable {
     }
 
     /// Whether so many samples are enough for its threads. See `DetectionOptions.threads`.
-    func takesPart(on samples: Int) -> Bool {
-        threads == 1 || samples >= threads * (kind == .native ? 500_000 : 1_000_000)
-    }
+    func takesPart(on samples: Int) -> Bool { threads == 1 || samples >= threads * 500_000 }
 
     /// What is measured.
     typealias Detect = (StridedView<Double>) throws(OutlierError) -> SharedBuffer<Int>

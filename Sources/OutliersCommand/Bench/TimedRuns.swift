@@ -3,8 +3,8 @@ import PythonBridge
 
 /// The times of one contestant on some samples, in turns with others.
 struct TimedRuns {
-    /// Seconds that a turn of a quick contestant lasts, in as many calls, after one that does not count: it has to take back the caches
-    /// from the others, which would weigh the more the fewer calls there are in a turn.
+    /// Seconds that a turn of a quick contestant lasts, in as many calls, after half as long of calls that do not count: it takes back the
+    /// caches from the others, which would weigh the more the fewer calls there are in a turn.
     private let turn: Double
     private static let longestTurn = 0.01
     /// As many as that are wanted at least, of shorter turns if need be: one in which the machine did something else does not count much.
@@ -23,8 +23,8 @@ struct TimedRuns {
     private var spent = 0.0
     private var callsPerTurn = 1
     private var isQuick: Bool { callsPerTurn > 1 }
-    /// Turns at the start that do not count if there are others.
-    private var warmUp: Int { isQuick ? 2 : 1 }
+    /// Turns at the start that do not count if there are others: of these the number of calls in a turn is found.
+    private var warmUp: Int { isQuick ? 3 : 1 }
 
     init(
         _ contestant: Contestant, _ detect: @escaping Contestant.Detect, on samples: StridedView<Double>, budget: Double
@@ -36,7 +36,7 @@ struct TimedRuns {
         turn = min(Self.longestTurn, budget / Self.wantedTurns)
     }
 
-    /// What counts: not the first turn, nor the one by which the number of calls in a turn is found, unless there is no other.
+    /// What counts: not the first turn, nor those by which the number of calls in a turn is found, unless there is no other.
     var counted: [Double] { Array(times.count > warmUp ? times.dropFirst(warmUp) : times.suffix(1)) }
 
     /// Whether it has had its budget and three turns that count, or twice its budget, or its most turns.
@@ -56,7 +56,9 @@ struct TimedRuns {
             let (found, whole, measured) = try Interrupt.python(isUsed: contestant.kind.usesPython) {
                 () throws(OutlierError) in
                 let begin = clock.now
-                if isQuick { _ = try detect(samples) }
+                if isQuick {
+                    repeat { _ = try detect(samples) } while clock.now - begin < .seconds(turn / 2)
+                }
                 let start = clock.now
                 for _ in 1..<callsPerTurn { _ = try detect(samples) }
                 let found = try detect(samples)
@@ -73,7 +75,8 @@ struct TimedRuns {
 
     private mutating func note(_ seconds: Double) {
         times.append(seconds / Double(callsPerTurn))
-        guard times.count == 2, seconds < turn / 2 else { return }
-        callsPerTurn = Int(turn / max(seconds, 1e-7))
+        // The second turn is one call, and the third begins with others.
+        guard times.count == 2 || times.count == 3, let time = times.last, time < turn / 2 else { return }
+        callsPerTurn = Int(turn / max(time, 1e-7))
     }
 }
