@@ -121,15 +121,29 @@ cshim_object *cshim_call(cshim_object *callable, cshim_object *const *arguments,
     return call(callable, arguments, (size_t)count | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
 }
 
-cshim_object *cshim_call_prepared(
+/// Reads a result that is a short int, and gives it up.
+static inline bool take_short_int(cshim_object *result, int64_t *integer) {
+    if (result == NULL || !PyLong_CheckExact(py(result)) || !read_short_int(py(result), integer)) return false;
+    Py_DECREF(py(result));
+    return true;
+}
+
+cshim_call_state cshim_call_prepared(
     uint32_t interpreter,
     cshim_object *callable,
     cshim_object *const *arguments,
     ptrdiff_t count,
     cshim_object *names,
-    cshim_attachment *attachment) {
-    *attachment = attach_to(interpreter);
-    return *attachment == CSHIM_NOT_RUNNING ? NULL : call(callable, arguments, (size_t)count, names);
+    bool reads_integer) {
+    cshim_attachment attachment = attach_to(interpreter);
+    if (attachment == CSHIM_NOT_RUNNING) return (cshim_call_state){.outcome = CSHIM_CALL_REFUSED};
+    cshim_object *result = call(callable, arguments, (size_t)count, names);
+    int64_t integer;
+    if (reads_integer && take_short_int(result, &integer)) {
+        detach(attachment);
+        return (cshim_call_state){.integer = integer, .outcome = CSHIM_CALL_OVER};
+    }
+    return (cshim_call_state){.result = result, .outcome = CSHIM_CALL_OPEN, .attachment = attachment};
 }
 
 __attribute__((always_inline)) static inline void end_kept(
@@ -140,33 +154,29 @@ __attribute__((always_inline)) static inline void end_kept(
     detach(attachment);
 }
 
-cshim_kept_call cshim_call_kept(
+cshim_call_state cshim_call_kept(
     uint32_t interpreter, cshim_object *callable, cshim_kept_view *const *views, ptrdiff_t count, bool reads_integer) {
     enum { most = 6 };
     cshim_object *cells[1 + most]; // the callee's own, and borrowed ones
     assert(count <= most);
     cshim_attachment attachment = attach_to(interpreter);
-    if (attachment == CSHIM_NOT_RUNNING) return (cshim_kept_call){.outcome = CSHIM_KEPT_REFUSED};
+    if (attachment == CSHIM_NOT_RUNNING) return (cshim_call_state){.outcome = CSHIM_CALL_REFUSED};
     for (ptrdiff_t i = 0; i < count; i += 1) {
         if (views[i]->view == NULL || views[i]->is_in_use) {
             while (i > 0) views[--i]->is_in_use = false;
             detach(attachment);
-            return (cshim_kept_call){.outcome = CSHIM_KEPT_UNUSABLE};
+            return (cshim_call_state){.outcome = CSHIM_CALL_UNUSABLE};
         }
         views[i]->is_in_use = true; // here already, for the same may come twice
         cells[1 + i] = views[i]->view;
     }
     cshim_object *result = call(callable, cells + 1, (size_t)count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    if (reads_integer && result != NULL && PyLong_CheckExact(py(result))) {
-        int64_t integer = PyLong_AsLongLong(py(result));
-        if (integer != -1) {
-            Py_DECREF(py(result));
-            end_kept(views, count, attachment);
-            return (cshim_kept_call){.integer = integer, .outcome = CSHIM_KEPT_INTEGER};
-        }
-        PyErr_Clear(); // whether it was -1 or too large is found out again
+    int64_t integer;
+    if (reads_integer && take_short_int(result, &integer)) {
+        end_kept(views, count, attachment);
+        return (cshim_call_state){.integer = integer, .outcome = CSHIM_CALL_OVER};
     }
-    return (cshim_kept_call){.result = result, .outcome = CSHIM_KEPT_OPEN, .attachment = attachment};
+    return (cshim_call_state){.result = result, .outcome = CSHIM_CALL_OPEN, .attachment = attachment};
 }
 
 void cshim_call_kept_end(cshim_kept_view *const *views, ptrdiff_t count, cshim_attachment attachment) {
@@ -254,6 +264,7 @@ static cshim_reading reading_after_error(void) {
 
 cshim_reading cshim_read_int(cshim_object *object, int64_t *value) {
     if (PyLong_Check(py(object))) {
+        if (read_short_int(py(object), value)) return CSHIM_READ;
         *value = PyLong_AsLongLong(py(object));
         return *value == -1 ? reading_after_error() : CSHIM_READ;
     }

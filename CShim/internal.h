@@ -25,8 +25,26 @@ static inline PyObject *Py_XNewRef(PyObject *object) {
 }
 #endif
 
+#if PY_VERSION_HEX < 0x030B0000
+#include <longintrepr.h>
+#endif
+
 static inline PyObject *py(cshim_object *object) { return (PyObject *)object; }
 static inline cshim_object *handle(PyObject *object) { return (cshim_object *)object; }
+
+/// Reads an int of one digit, as most are. Returns false for a longer one.
+static inline bool read_short_int(PyObject *object, int64_t *value) {
+    PyLongObject *integer = (PyLongObject *)object;
+#if PY_VERSION_HEX >= 0x030C0000
+    if (!PyUnstable_Long_IsCompact(integer)) return false;
+    *value = PyUnstable_Long_CompactValue(integer);
+#else
+    Py_ssize_t signed_length = Py_SIZE(integer);
+    if (signed_length < -1 || signed_length > 1) return false;
+    *value = signed_length == 0 ? 0 : signed_length * (int64_t)integer->ob_digit[0];
+#endif
+    return true;
+}
 
 /// Memory of the host as Python sees it. Its members do not change while it lives, but for the last three.
 struct cshim_exporter {

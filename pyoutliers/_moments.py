@@ -285,7 +285,7 @@ def _block_sums(
             zones.note(start + number * _BLOCK, values[begin * _LINE : last])
     added: list[list[float]] = [[], []]
     if count:
-        added = np.add.reduceat(sums, range(0, count, each), axis=1).tolist()
+        added = np.add.reduceat(sums, np.arange(0, count, each), axis=1).tolist()
     if count * _LINE < values.size:
         more = _sums(values[count * _LINE :])
         for of_blocks, of_few in zip(added, more):

@@ -302,27 +302,27 @@ cshim_object *_Nullable *_Nullable cshim_frame_begin(uint32_t interpreter, ptrdi
 /// in its cell, for cshim_lend_escaped.
 bool cshim_frame_release(cshim_object *_Nullable *_Nonnull frame, ptrdiff_t capacity, ptrdiff_t count);
 
-/// What became of a call with views that are kept.
+/// What became of a call.
 typedef enum __attribute__((enum_extensibility(closed))) {
-    CSHIM_KEPT_REFUSED,  ///< nothing was done: this thread is not admitted
-    CSHIM_KEPT_UNUSABLE, ///< nothing was done: another call uses one of the views, or there is none
-    CSHIM_KEPT_OPEN,     ///< there is a result, or an exception is raised, and cshim_call_kept_end is due
-    CSHIM_KEPT_INTEGER,  ///< the call is over, and its result was an integer
-} cshim_kept_outcome;
+    CSHIM_CALL_OVER,     ///< the call is over, and its result was a short int
+    CSHIM_CALL_OPEN,     ///< there is a result, or an exception is raised, and the end of the call is due
+    CSHIM_CALL_UNUSABLE, ///< nothing was done: another call uses one of the views, or there is none
+    CSHIM_CALL_REFUSED,  ///< nothing was done: this thread is not admitted
+} cshim_call_outcome;
 
 typedef struct {
     union {
         cshim_object *_Nullable result; ///< of an open call: owned, or null with an exception raised
-        int64_t integer;
+        int64_t integer; ///< of one that is over
     };
-    cshim_kept_outcome outcome;
+    cshim_call_outcome outcome;
     cshim_attachment attachment; ///< of an open call
-} cshim_kept_call;
+} cshim_call_state;
 
 /// A call with views that are kept for all of its arguments, of an object of the interpreter with the given number.
-/// Attaches this thread, until the call has ended. With `reads_integer` a result that is an int of 64 bits is read on
-/// the way and given up, and the call ended; -1 comes as a result like any other.
-cshim_kept_call cshim_call_kept(
+/// Attaches this thread, until the call has ended. With `reads_integer` a result that is a short int is read on the way
+/// and given up, and the call ended.
+cshim_call_state cshim_call_kept(
     uint32_t interpreter,
     cshim_object *callable,
     cshim_kept_view *const _Nonnull *_Nonnull views,
@@ -344,16 +344,16 @@ cshim_object *_Nullable cshim_call(
     ptrdiff_t count,
     cshim_object *_Nullable names);
 
-/// Attaches this thread to the interpreter of that number and calls. `attachment` is set to what the caller undoes
-/// afterwards, also when the call failed. There is no slot before the arguments, which the callee leaves as they are:
-/// several threads may call with them at once.
-cshim_object *_Nullable cshim_call_prepared(
+/// Attaches this thread to the interpreter of that number and calls. The caller undoes the attachment of an open call.
+/// There is no slot before the arguments, which the callee leaves as they are: several threads may call with them at
+/// once. `reads_integer` as for cshim_call_kept.
+cshim_call_state cshim_call_prepared(
     uint32_t interpreter,
     cshim_object *callable,
     cshim_object *_Nullable const *_Nullable arguments,
     ptrdiff_t count,
     cshim_object *_Nullable names,
-    cshim_attachment *attachment);
+    bool reads_integer);
 
 /// Runs source text in the namespace of __main__, as statements or as one expression. New reference to its value.
 cshim_object *_Nullable cshim_run(const char *source, ptrdiff_t length, const char *file_name, bool is_expression);

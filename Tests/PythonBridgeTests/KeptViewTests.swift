@@ -61,15 +61,22 @@ import Testing
     }
 
     @Test func `an integer result is read whatever its size and kind`() throws {
-        for expression in ["-1", "0", "2**63 - 1", "-2**63", "True", "type('I', (int,), {})(5)"] {
+        let short = ["-1", "0", "7", "2**30 - 1", "1 - 2**30"]
+        let long = ["2**30", "-2**30", "2**60", "2**63 - 1", "-2**63"]
+        for expression in short + long + ["True", "type('I', (int,), {})(5)"] {
             let result = try lambda("lambda _: \(expression)")
-            let expected: Int = try lambda("lambda: int(\(expression))")()
+            let digits: String = try lambda("lambda: str(int(\(expression)))")()
+            let expected = try #require(Int(digits))
             #expect(try result(samples) == expected, "\(expression)")
+            #expect(try result(3) == expected, "\(expression)")
+            #expect(try result.prepared(samples)() == expected, "\(expression)")
         }
         for expression in ["2**63", "-2**63 - 1", "'one'", "None", "1.0"] {
             let result = try lambda("lambda _: \(expression)")
             let error = try #require(thrown { let _: Int = try result(samples) })
             #expect("\(error)" == thrown { let _: Int = try result(3) }.map { "\($0)" }, "\(expression)")
+            let prepared = try result.prepared(samples)
+            #expect("\(error)" == thrown { let _: Int = try prepared() }.map { "\($0)" }, "\(expression)")
         }
         #expect(try values(samples) == [1, 2, 3])
     }

@@ -19,11 +19,11 @@ extension PythonFunction {
         unsafe try withUnsafePointer(to: views) { views throws(PythonError) in
             let views = unsafe UnsafeRawPointer(views)
             let call = unsafe begin(views, count, readsInteger: R.self == Int.self)
-            if call.isOver { return unsafe unsafeBitCast(call.value, to: R.self) }
+            if call.isOver { return unsafe unsafeBitCast(call.value, to: R.self) }  // an Int
             let result: Result<R, PythonError>
             do throws(PythonError) {
-                guard let value = try call.result() else { return nil }
-                result = .success(try value.read() as R)
+                guard call.isOpen else { return nil }
+                result = .success(try call.result().read() as R)
             } catch {
                 result = .failure(error)
             }
@@ -32,40 +32,19 @@ extension PythonFunction {
         }
     }
 
-    /// What became of a call: a `cshim_kept_call` in the registers of a result.
-    @usableFromInline @frozen
-    struct KeptCall {
-        @usableFromInline let value: Int
-        @usableFromInline let isOver: Bool
-        let isOpen: Bool
-        let attachment: UInt32
-
-        /// What is returned is given up before the end. Nil when nothing was done.
-        @usableFromInline
-        func result() throws(PythonError) -> PythonValue? {
-            guard isOpen else { return nil }
-            guard let result = unsafe OpaquePointer(bitPattern: value) else { throw .raised() }
-            PendingReleases.drain()
-            return unsafe PythonValue(taking: result)
-        }
-    }
-
     /// Attaches this thread and calls.
     @usableFromInline
-    func begin(_ views: UnsafeRawPointer, _ count: Int, readsInteger: Bool) -> KeptCall {
+    func begin(_ views: UnsafeRawPointer, _ count: Int, readsInteger: Bool) -> CallState {
         let views = unsafe views.assumingMemoryBound(to: UnsafeMutablePointer<cshim_kept_view>.self)
         // What is due is done by an attached thread.
-        let call = unsafe cshim_call_kept(
-            object.interpreter, object.handle, views, count, readsInteger && !PendingReleases.isDue)
-        return unsafe KeptCall(
-            value: Int(call.integer), isOver: call.outcome == .CSHIM_KEPT_INTEGER,
-            isOpen: call.outcome == .CSHIM_KEPT_OPEN, attachment: call.attachment.rawValue)
+        return unsafe CallState(
+            cshim_call_kept(
+                object.interpreter, object.handle, views, count, readsInteger && !PendingReleases.isDue))
     }
 
     @usableFromInline
-    static func end(_ views: UnsafeRawPointer, _ count: Int, _ call: KeptCall) {
-        guard call.isOpen, let attachment = cshim_attachment(rawValue: call.attachment) else { return }
+    static func end(_ views: UnsafeRawPointer, _ count: Int, _ call: CallState) {
         let views = unsafe views.assumingMemoryBound(to: UnsafeMutablePointer<cshim_kept_view>.self)
-        unsafe cshim_call_kept_end(views, count, attachment)
+        unsafe cshim_call_kept_end(views, count, call.attachment)
     }
 }

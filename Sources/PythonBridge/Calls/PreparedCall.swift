@@ -61,14 +61,16 @@ public final class PreparedCall: Sendable {
     ///   not an `R`; ``PythonError/notRunning``.
     @inlinable
     public func callAsFunction<R: PythonResult>() throws(PythonError) -> R {
-        var attachment: UInt32 = 0
+        let call = begin(readsInteger: R.self == Int.self)
+        if call.isOver { return unsafe unsafeBitCast(call.value, to: R.self) }  // an Int
+        guard call.isOpen else { throw .notRunning }
         let result: Result<R, PythonError>
         do throws(PythonError) {
-            result = .success(try begin(&attachment).read() as R)
+            result = .success(try call.result().read() as R)
         } catch {
             result = .failure(error)
         }
-        Self.end(attachment)
+        Self.end(call)
         return try result.get()
     }
 
@@ -80,23 +82,18 @@ public final class PreparedCall: Sendable {
         let _: Ignored = try self()
     }
 
-    /// Attaches this thread and calls. What is returned is given up before ``end(_:)``, which is due in any case.
+    /// Attaches this thread and calls.
     @usableFromInline
-    func begin(_ rawAttachment: inout UInt32) throws(PythonError) -> PythonValue {
-        var attachment = cshim_attachment.CSHIM_NOT_RUNNING
-        let result = unsafe cshim_call_prepared(
-            function.object.interpreter, function.object.handle, arguments.baseAddress, positionalCount, keywordNames,
-            &attachment)
-        rawAttachment = attachment.rawValue
-        guard let result = unsafe result else { throw attachment == .CSHIM_NOT_RUNNING ? .notRunning : .raised() }
-        PendingReleases.drain()
-        return unsafe PythonValue(taking: result)
+    func begin(readsInteger: Bool) -> CallState {
+        // What is due is done by an attached thread.
+        unsafe CallState(
+            cshim_call_prepared(
+                function.object.interpreter, function.object.handle, arguments.baseAddress, positionalCount,
+                keywordNames, readsInteger && !PendingReleases.isDue))
     }
 
     @usableFromInline
-    static func end(_ attachment: UInt32) {
-        cshim_detach(cshim_attachment(rawValue: attachment) ?? .CSHIM_NOT_RUNNING)
-    }
+    static func end(_ call: CallState) { cshim_detach(call.attachment) }
 }
 
 extension PythonFunction {
