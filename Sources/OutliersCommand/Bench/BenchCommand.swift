@@ -7,8 +7,8 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench", abstract: "Compare the engines on the same samples: time, bytes copied, memory.",
         discussion: """
             Beside the engines runs numpy's one-liner, np.where(np.abs(x - x.mean()) > threshold * x.std())[0], over \
-            shared memory, its result copied. The times are taken by turns in one process; the first third \
-            of each turn, which warms up, is left out where calls are quick. Peak extra memory is measured in a fresh process for each: \
+            shared memory, its result copied. The times are taken by turns in one process; the first third of each turn, \
+            which warms up, is left out where a call is quick. Peak extra memory is measured in a fresh process for each: \
             how far resident memory rises at most during one detection, in this process and in that of the engine; all \
             must find the same outliers, or the exit code is 70.
             """)
