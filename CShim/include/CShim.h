@@ -313,7 +313,7 @@ typedef enum __attribute__((enum_extensibility(closed))) {
 typedef struct {
     union {
         cshim_object *_Nullable result; ///< of an open call: owned, or null with an exception raised
-        int64_t integer; ///< of one that is over
+        int64_t integer;                ///< of one that is over
     };
     cshim_call_outcome outcome;
     cshim_attachment attachment; ///< of an open call
