@@ -65,8 +65,11 @@ class Search:
         # No sample is further than infinity from anywhere.
         limit = threshold * deviation if count else math.inf
         self._least, self._greatest = bounds(mean, limit, samples.dtype)
-        # Whether a zone may have outliers.
-        self._open = None if zones is None else ~zones.within(self._least, self._greatest)
+        # Which zones may have outliers, and on which side.
+        self._open = None
+        if zones is not None:
+            self._below, self._above = zones.reach(self._least, self._greatest)
+            self._open = self._below | self._above
 
     def run(
         self, take: Callable[[int, Positions], None], threads: int, progress: Progress | None
@@ -99,30 +102,38 @@ class Search:
         )
 
     def _zone(self, start: int, scratch: Scratch) -> Positions:
-        """Return the positions of the outliers in one zone."""
-        return self._positions(start, ZONE, scratch)
+        """Return the positions of the outliers in one zone, which may have some."""
+        zone, number = self._samples[start : start + ZONE], start // ZONE
+        outside = scratch.above[: zone.size]
+        if not self._above[number]:
+            np.less(zone, self._least, outside)
+        else:
+            np.greater(zone, self._greatest, outside)
+            if self._below[number]:
+                below = scratch.below[: zone.size]
+                np.less(zone, self._least, below)
+                np.logical_or(outside, below, outside)
+        if self._some_omitted:
+            # NaN compares false by itself, infinity does not.
+            outside &= np.isfinite(zone)
+        return outside.nonzero()[0]
 
     def _block(self, start: int, scratch: Scratch) -> Positions:
-        """Return the positions of the outliers in one block."""
-        if self._open is not None and not self._open[start // ZONE : (start + BLOCK) // ZONE].any():
-            return _NONE
-        return self._positions(start, BLOCK, scratch)
-
-    def _positions(self, start: int, size: int, scratch: Scratch) -> Positions:
-        """Return the positions of the outliers in so many samples, or as many as there are.
+        """Return the positions of the outliers in one block.
 
         To find the set bytes of a mask costs more than the two comparisons where some are set but
         few: up to a tenth numpy branches on each, and mispredicts. So a block is searched twice,
         for words of eight bytes with one that is set, and for the bytes in these, neither of which
         are that rare. With 4.6 % outliers this takes 0.6 ns for each sample instead of 1.1.
         """
-        block = self._samples[start : start + size]
+        if self._open is not None and not self._open[start // ZONE : (start + BLOCK) // ZONE].any():
+            return _NONE
+        block = self._samples[start : start + BLOCK]
         size = block.size
         above, below = scratch.above[:size], scratch.below[:size]
         np.greater(block, self._greatest, above)
         np.less(block, self._least, below)
         if self._some_omitted:
-            # NaN compares false by itself, infinity does not.
             finite = np.isfinite(block)
             above &= finite
             below &= finite

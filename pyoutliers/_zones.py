@@ -116,29 +116,27 @@ class ZoneMap:
         return True, most if self._is_calm else 1
 
     def note(self, start: int, block: npt.NDArray[Any]) -> None:
-        """Note the extremes of a block's zones, of all but a shorter last one.
+        """Note the extremes of a block's zones.
 
         Parameters
         ----------
         start : int
             Where the block starts, at the start of a zone.
         block : numpy.ndarray
-            It. Of a zone with NaN nothing is known, and infinity is an extreme.
+            It, with whole zones or the last samples. Of a zone with NaN nothing is known, and
+            infinity is an extreme.
         """
-        count = block.size // ZONE
-        if not count:
-            return
-        zones = block[: count * ZONE].reshape(count, ZONE)
-        noted = slice(start // ZONE, start // ZONE + count)
+        first = start // ZONE
+        noted = slice(first, first - (-block.size // ZONE))
         if self._bits is not None and self._is_from_zero:
             bits = self._bits[noted]
-            np.maximum.reduce(zones.view(bits.dtype), axis=1, out=bits)
+            _reduce(np.maximum, block.view(bits.dtype), bits)
             # Of so few numbers Python makes shorter work than numpy, here and below.
             if max(bits.tolist()) >> (8 * bits.itemsize - 1) == 0:
                 self._least[noted] = 0
                 return
-        np.minimum.reduce(zones, axis=1, out=self._least[noted])
-        np.maximum.reduce(zones, axis=1, out=self._greatest[noted])
+        _reduce(np.minimum, block, self._least[noted])
+        _reduce(np.maximum, block, self._greatest[noted])
 
     def judge(self, start: int, size: int, blocks: int, mean: float, deviation: float) -> None:
         """Pause for some blocks if it is likely that most zones have outliers.
@@ -170,8 +168,10 @@ class ZoneMap:
             self._next = end + self._pause * size
             self._pause = min(4 * self._pause, _LONGEST_PAUSE)
 
-    def within(self, least: Bound, greatest: Bound) -> npt.NDArray[np.bool_]:
-        """Tell for each zone whether all of its samples are known to lie between two bounds.
+    def reach(
+        self, least: Bound, greatest: Bound
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Tell for each zone whether samples of it may lie below, and above, two bounds.
 
         Parameters
         ----------
@@ -180,8 +180,18 @@ class ZoneMap:
 
         Returns
         -------
-        numpy.ndarray
-            False for a zone that was not noted, unless no number lies outside of the bounds.
+        tuple[numpy.ndarray, numpy.ndarray]
+            Whether below the one, and above the other. Both for a zone that was not noted, unless
+            no number is.
         """
-        within: npt.NDArray[np.bool_] = (self._least >= least) & (self._greatest <= greatest)
-        return within
+        # NaN is neither within nor beyond.
+        return ~(self._least >= least), ~(self._greatest <= greatest)
+
+
+def _reduce(ufunc: np.ufunc, block: npt.NDArray[Any], zones: npt.NDArray[Any]) -> None:
+    """Reduce each zone of a block to a number. With `reduceat` two threads take a tenth longer."""
+    whole = block.size // ZONE
+    if whole:
+        ufunc.reduce(block[: whole * ZONE].reshape(whole, ZONE), axis=1, out=zones[:whole])
+    if whole < zones.size:
+        ufunc.reduce(block[whole * ZONE :], keepdims=True, out=zones[whole:])

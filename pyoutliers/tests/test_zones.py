@@ -34,9 +34,27 @@ def test_only_zones_with_outliers_are_searched(dtype, threads, monkeypatch):
     places = [3, ZONE - 1, ZONE, 5 * BLOCK - 1, 5 * BLOCK, 7 * BLOCK + 3 * ZONE, SIZE - 1]
     x[places] = 255 if dtype == "u1" else 120_000
     _, is_open = noted(x)
-    # What is left over at the end is not noted, and is searched.
     assert set(is_open.nonzero()[0]) == {place // ZONE for place in places}
     assert found_in(x, threads=threads) == places == one_liner(x).tolist()
+
+
+@pytest.mark.parametrize("size", [SIZE, SIZE + 1, 12 * BLOCK, 12 * BLOCK + 511, 16 * BLOCK + 513])
+def test_the_last_samples_are_noted_whatever_their_number(size):
+    _, is_open = noted(calm(size))
+    assert is_open.size == -(-size // ZONE)
+    assert not is_open.any()
+
+
+@pytest.mark.parametrize("start", [0, -50, 50, -1000])
+def test_zones_are_searched_on_the_sides_that_have_outliers(start):
+    x = calm() + start
+    above, below = [7, 3 * ZONE, SIZE - 2], [8, 4 * ZONE, SIZE - 3]
+    x[above] += 1000
+    x[below] -= 1000
+    search, _ = noted(x)
+    assert set(search._above.nonzero()[0]) == {place // ZONE for place in above}
+    assert set(search._below.nonzero()[0]) == {place // ZONE for place in below}
+    assert found_in(x) == sorted(above + below) == one_liner(x).tolist()
 
 
 @pytest.mark.parametrize("step", [-1, 3])
