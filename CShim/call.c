@@ -121,9 +121,11 @@ cshim_object *cshim_call(cshim_object *callable, cshim_object *const *arguments,
     return call(callable, arguments, (size_t)count | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
 }
 
-/// Reads a result that is a short int, and gives it up.
-static inline bool take_short_int(cshim_object *result, int64_t *integer) {
-    if (result == NULL || !PyLong_CheckExact(py(result)) || !read_short_int(py(result), integer)) return false;
+static_assert(CSHIM_CALL_OVER == 0, "CallState.isOver compares with that");
+
+/// Reads a result that is a compact int, and gives it up.
+static inline bool take_compact_int(cshim_object *result, int64_t *integer) {
+    if (result == NULL || !PyLong_CheckExact(py(result)) || !read_compact_int(py(result), integer)) return false;
     Py_DECREF(py(result));
     return true;
 }
@@ -139,7 +141,7 @@ cshim_call_state cshim_call_prepared(
     if (attachment == CSHIM_NOT_RUNNING) return (cshim_call_state){.outcome = CSHIM_CALL_REFUSED};
     cshim_object *result = call(callable, arguments, (size_t)count, names);
     int64_t integer;
-    if (reads_integer && take_short_int(result, &integer)) {
+    if (reads_integer && take_compact_int(result, &integer)) {
         detach(attachment);
         return (cshim_call_state){.integer = integer, .outcome = CSHIM_CALL_OVER};
     }
@@ -172,7 +174,7 @@ cshim_call_state cshim_call_kept(
     }
     cshim_object *result = call(callable, cells + 1, (size_t)count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     int64_t integer;
-    if (reads_integer && take_short_int(result, &integer)) {
+    if (reads_integer && take_compact_int(result, &integer)) {
         end_kept(views, count, attachment);
         return (cshim_call_state){.integer = integer, .outcome = CSHIM_CALL_OVER};
     }
@@ -264,7 +266,7 @@ static cshim_reading reading_after_error(void) {
 
 cshim_reading cshim_read_int(cshim_object *object, int64_t *value) {
     if (PyLong_Check(py(object))) {
-        if (read_short_int(py(object), value)) return CSHIM_READ;
+        if (read_compact_int(py(object), value)) return CSHIM_READ;
         *value = PyLong_AsLongLong(py(object));
         return *value == -1 ? reading_after_error() : CSHIM_READ;
     }

@@ -32,8 +32,8 @@ static inline PyObject *Py_XNewRef(PyObject *object) {
 static inline PyObject *py(cshim_object *object) { return (PyObject *)object; }
 static inline cshim_object *handle(PyObject *object) { return (cshim_object *)object; }
 
-/// Reads an int of one digit, as most are. Returns false for a longer one.
-static inline bool read_short_int(PyObject *object, int64_t *value) {
+/// Reads a compact int, one of at most one digit, as most are. Returns false for a longer one.
+static inline bool read_compact_int(PyObject *object, int64_t *value) {
     PyLongObject *integer = (PyLongObject *)object;
 #if PY_VERSION_HEX >= 0x030C0000
     if (!PyUnstable_Long_IsCompact(integer)) return false;

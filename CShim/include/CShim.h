@@ -304,7 +304,7 @@ bool cshim_frame_release(cshim_object *_Nullable *_Nonnull frame, ptrdiff_t capa
 
 /// What became of a call.
 typedef enum __attribute__((enum_extensibility(closed))) {
-    CSHIM_CALL_OVER,     ///< the call is over, and its result was a short int
+    CSHIM_CALL_OVER,     ///< the call is over, and its result was a compact int
     CSHIM_CALL_OPEN,     ///< there is a result, or an exception is raised, and the end of the call is due
     CSHIM_CALL_UNUSABLE, ///< nothing was done: another call uses one of the views, or there is none
     CSHIM_CALL_REFUSED,  ///< nothing was done: this thread is not admitted
@@ -320,7 +320,7 @@ typedef struct {
 } cshim_call_state;
 
 /// A call with views that are kept for all of its arguments, of an object of the interpreter with the given number.
-/// Attaches this thread, until the call has ended. With `reads_integer` a result that is a short int is read on the way
+/// Attaches this thread, until the call has ended. With `reads_integer` a result that is a compact int is read on the way
 /// and given up, and the call ended.
 cshim_call_state cshim_call_kept(
     uint32_t interpreter,

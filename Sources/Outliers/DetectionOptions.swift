@@ -13,8 +13,8 @@ public struct DetectionOptions: Sendable, Hashable {
     /// What happens to NaN and infinity.
     public let nonFinite: NonFinite
     /// On how many threads one detection runs, at most. There are fewer where there is less than a million samples for each, half a million
-    /// in ``OutlierDetector/Engine/native`` and in the first pass of the others over contiguous `Double`; and
-    /// ``OutlierDetector/Engine/subprocess``, which mostly reads and writes text, runs on one.
+    /// in ``OutlierDetector/Engine/native`` and in the first pass of the others over contiguous `Double` whose mean is not far from zero
+    /// beside the deviation; and ``OutlierDetector/Engine/subprocess``, which mostly reads and writes text, runs on one.
     public let threads: Int
 
     /// Options.

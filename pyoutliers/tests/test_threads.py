@@ -185,11 +185,12 @@ def test_a_thread_that_starts_when_all_is_done_touches_nothing(eager, monkeypatc
 
 def test_threads_are_started_only_for_many_samples(monkeypatch):
     monkeypatch.delattr(_thread, "start_new_thread")
-    # Of contiguous float64 half as many are enough.
+    # Of contiguous float64 that need no shift half as many are enough.
     for x in (
         np.zeros(_passes.SAMPLES_PER_THREAD),
         np.zeros(_passes.SAMPLES_PER_THREAD * 2, np.float32),
         np.zeros((_passes.SAMPLES_PER_THREAD * 2, 2))[:, 0],
+        np.full(_passes.SAMPLES_PER_THREAD * 2, 7.0),
     ):
         assert detect(x[:-1], threads=8) == []
         with pytest.raises(AttributeError):
@@ -211,7 +212,7 @@ def test_how_many_blocks_are_gone_through_at_once_changes_nothing(monkeypatch):
     "size", [524_288 + 20_000, 524_288 + 1, 3 * 524_288 + 32_768, 3 * 524_288 + 300]
 )
 def test_what_is_left_over_at_the_end_is_summed_alike_on_any_number_of_threads(size):
-    """No thread more is started: the number alone changes how many blocks are a stretch."""
+    """The number of threads changes how many blocks are a stretch, even where none is started."""
     for seed in range(20):
         x = np.random.default_rng(seed).random(size)
         assert moments(x, threads=2) == moments(x)

@@ -60,9 +60,11 @@ def test_zones_are_searched_on_the_sides_that_have_outliers(start):
 @pytest.mark.parametrize("step", [-1, 3])
 def test_strided_samples_are_noted_too(step):
     x = calm(3 * SIZE)[::step]
-    x[[0, 4 * ZONE, x.size - 1]] = -90_000
-    assert np.count_nonzero(noted(x)[1]) <= 3
-    assert found_in(x) == [0, 4 * ZONE, x.size - 1]
+    # The last one of a zone too, which numpy before 2.2 may leave out.
+    places = [0, 4 * ZONE, 7 * ZONE - 1, x.size - 1]
+    x[places] = -90_000
+    assert np.count_nonzero(noted(x)[1]) <= 4
+    assert found_in(x) == places
 
 
 def test_an_outlier_at_any_place_around_the_edge_of_a_zone_is_found():

@@ -33,7 +33,7 @@ struct TimedRuns {
         self.detect = detect
         self.samples = samples
         self.budget = budget
-        turn = min(Self.longestTurn, budget / Self.wantedTurns)
+        turn = min(Self.longestTurn, budget / Self.wantedTurns / 1.5)  // with its warm-up
     }
 
     /// What counts: not the first turn, nor those by which the number of calls in a turn is found, unless there is no other.
