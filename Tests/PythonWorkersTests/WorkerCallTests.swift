@@ -1,6 +1,5 @@
 import Glibc
 import PythonBridge
-import Synchronization
 import Testing
 
 @testable import PythonWorkers
@@ -140,7 +139,7 @@ struct WorkerCallTests {
 
     @Test
     func `Python calls Swift back`() throws {
-        let seen = Mutex<[Int]>([])
+        let seen = Monitor<[Int]>([])
         let callback = PythonCallback { (value: Int) -> Double in
             seen.withLock { $0.append(value) }
             return Double(value) / 2

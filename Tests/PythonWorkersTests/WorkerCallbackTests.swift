@@ -1,5 +1,4 @@
 import PythonBridge
-import Synchronization
 import Testing
 
 @testable import PythonWorkers
@@ -75,7 +74,7 @@ struct WorkerCallbackTests {
 
     @Test
     func `threads of Python's call Swift too`() throws {
-        let seen = Mutex<[Int]>([])
+        let seen = Monitor<[Int]>([])
         let add = function("echo")
         let callback = PythonCallback { (value: Int) throws -> Int in
             seen.withLock { $0.append(value) }
@@ -88,7 +87,7 @@ struct WorkerCallbackTests {
     @Test
     func `a call waits for the callback's call that a thread of it has begun`() throws {
         let sleep = function("sleep")
-        let seen = Mutex(0)
+        let seen = Monitor(0)
         let callback = PythonCallback { (value: Int) throws -> Int in
             try sleep(0.5)
             seen.withLock { $0 = value }

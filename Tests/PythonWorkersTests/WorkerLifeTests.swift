@@ -1,6 +1,5 @@
 import Glibc
 import PythonBridge
-import Synchronization
 import Testing
 
 @testable import PythonWorkers
@@ -207,7 +206,7 @@ struct WorkerLifeTests {
 
     @Test
     func `what Python raises is not repeated`() throws {
-        let calls = Mutex(0)
+        let calls = Monitor(0)
         let callback = PythonCallback { () throws -> Void in
             calls.withLock { $0 += 1 }
             throw CancellationError()

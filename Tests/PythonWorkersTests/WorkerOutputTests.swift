@@ -1,6 +1,5 @@
 import Logging
 import PythonBridge
-import Synchronization
 import Testing
 
 @testable import PythonWorkers
@@ -28,8 +27,8 @@ struct WorkerOutputTests {
     }
 
     private final class Records: Sendable {
-        let all = Mutex<[Record]>([])
-        let workers = Mutex<Set<String>>([])
+        let all = Monitor<[Record]>([])
+        let workers = Monitor<Set<String>>([])
 
         func contains(_ records: [Record]) -> Bool { all.withLock { all in records.allSatisfy { all.contains($0) } } }
     }

@@ -1,6 +1,5 @@
 import Glibc
 import PythonBridge
-import Synchronization
 import Testing
 
 @testable import PythonWorkers
@@ -69,8 +68,8 @@ private final class WorkerStorm: Sendable {
     let workers: PythonWorkers
     private let seed: UInt64
     private let shared: SharedBuffer<Int>
-    private let counts = Mutex(Counts())
-    private let isOver = Mutex(false)
+    private let counts = Monitor(Counts())
+    private let isOver = Monitor(false)
 
     init(seed: UInt64) throws {
         self.seed = seed

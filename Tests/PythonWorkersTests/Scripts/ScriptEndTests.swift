@@ -1,7 +1,6 @@
 import FoundationEssentials
 import Glibc
 import PythonWorkers
-import Synchronization
 import Testing
 
 /// Deadlines, cancellations, and what is left of a script.
@@ -30,7 +29,7 @@ import Testing
     private func cancelled(
         _ source: String, grace: Duration = .milliseconds(100), in state: Character? = nil
     ) async throws -> ScriptError {
-        let line = Mutex("")
+        let line = Monitor("")
         let task = Task { () async throws(ScriptError) in
             try await code(source, grace: grace).run { first in line.withLock { $0 = $0.isEmpty ? first.text : $0 } }
         }

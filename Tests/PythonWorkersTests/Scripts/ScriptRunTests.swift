@@ -1,6 +1,5 @@
 import FoundationEssentials
 import PythonWorkers
-import Synchronization
 import Testing
 
 /// What scripts are given, and what comes back.
@@ -66,7 +65,7 @@ import Testing
                 while not os.path.exists(str(i)): time.sleep(0.005)
             sys.stdout.write('the end')
             """
-        let lines = Mutex<[ScriptOutput.Line]>([])
+        let lines = Monitor<[ScriptOutput.Line]>([])
         let script = PythonScript(
             .code(source), workingDirectory: directory.path, environment: .inherited.removing("PYTHONUNBUFFERED"))
         let output = try await script.run(output: form, timeout: .seconds(60)) { line in
