@@ -320,8 +320,8 @@ typedef struct {
 } cshim_call_state;
 
 /// A call with views that are kept for all of its arguments, of an object of the interpreter with the given number.
-/// Attaches this thread, until the call has ended. With `reads_integer` a result that is a compact int is read on the way
-/// and given up, and the call ended.
+/// Attaches this thread, until the call has ended. With `reads_integer` a result that is a compact int is read on the
+/// way and given up, and the call ended.
 cshim_call_state cshim_call_kept(
     uint32_t interpreter,
     cshim_object *callable,
