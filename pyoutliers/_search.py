@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _FEW = 16_384
 
 # Up to which share of the zones these are searched one by one: a block takes as long as six of its
-# eight where both sides are compared, and longer than all of them where one is.
+# eight where both sides are compared, and as all of them where one is.
 _SPARSE = 0.7
 
 _NONE = np.empty(0, np.intp)

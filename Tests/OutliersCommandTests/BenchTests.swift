@@ -86,13 +86,14 @@ import Testing
     }
 
     @Test func `embedded and native run on two threads too where there are samples enough`() async throws {
-        let arguments = ["--sizes", "1000,1e6", "--engines", "native,embedded,worker"]
+        let arguments = ["--sizes", "1000,1e6,2e6", "--engines", "native,embedded,worker"]
         let sizes = try await bench(arguments).sizes
         func names(_ size: Report.Size) -> [String] { size.engines.map { "\($0.engine) \($0.threads)" } }
         #expect(sizes.map(names).first == ["native 1", "embedded 1", "worker 1"])
+        #expect(sizes.map(names)[1] == ["native 1", "native 2", "embedded 1", "embedded 2", "worker 1"])
         #expect(sizes.map(names).last == ["native 1", "native 2", "embedded 1", "embedded 2", "worker 1"])
         for row in sizes.flatMap(\.engines) { #expect(row.peakExtraBytes < 2 << 20) }
-        #expect(try await bench(arguments + ["--threads", "1"]).sizes.map(\.engines.count) == [3, 3])
+        #expect(try await bench(arguments + ["--threads", "1"]).sizes.map(\.engines.count) == [3, 3, 3])
         let table = try await outliers(
             "bench", "--sizes", "3e6", "--engines", "native", "--threads", "3", "--seconds", "0.1")
         #expect(table.succeeds().contains(#/(?m)^native, 3 threads  +\d/#))

@@ -3,10 +3,12 @@ import PythonBridge
 
 /// The times of one contestant on some samples, in turns with others.
 struct TimedRuns {
-    /// Seconds that a turn of a quick contestant lasts, in as many calls, after half as long of calls that do not count: it takes back the
-    /// caches from the others, which would weigh the more the fewer calls there are in a turn.
+    /// Seconds that a turn of a quick contestant lasts, in as many calls, after others that do not count: these take back the caches from
+    /// the others, which would weigh the more the fewer calls there are in a turn.
     private let turn: Double
     private static let longestTurn = 0.01
+    /// How long those that do not count take, beside the turn.
+    private static let uncounted = 0.5
     /// As many as that are wanted at least, of shorter turns if need be: one in which the machine did something else does not count much.
     private static let wantedTurns = 12.0
     /// More turns tell no more.
@@ -33,7 +35,7 @@ struct TimedRuns {
         self.detect = detect
         self.samples = samples
         self.budget = budget
-        turn = min(Self.longestTurn, budget / Self.wantedTurns / 1.5)  // with its warm-up
+        turn = min(Self.longestTurn, budget / (Self.wantedTurns * (1 + Self.uncounted)))
     }
 
     /// What counts: not the first turn, nor those by which the number of calls in a turn is found, unless there is no other.
@@ -57,7 +59,7 @@ struct TimedRuns {
                 () throws(OutlierError) in
                 let begin = clock.now
                 if isQuick {
-                    repeat { _ = try detect(samples) } while clock.now - begin < .seconds(turn / 2)
+                    repeat { _ = try detect(samples) } while clock.now - begin < .seconds(turn * Self.uncounted)
                 }
                 let start = clock.now
                 for _ in 1..<callsPerTurn { _ = try detect(samples) }
