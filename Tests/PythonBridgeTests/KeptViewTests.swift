@@ -61,9 +61,9 @@ import Testing
     }
 
     @Test func `an integer result is read whatever its size and kind`() throws {
-        let short = ["-1", "0", "7", "2**30 - 1", "1 - 2**30"]
+        let compact = ["-1", "0", "7", "2**30 - 1", "1 - 2**30"]
         let long = ["2**30", "-2**30", "2**60", "2**63 - 1", "-2**63"]
-        for expression in short + long + ["True", "type('I', (int,), {})(5)"] {
+        for expression in compact + long + ["True", "type('I', (int,), {})(5)"] {
             let result = try lambda("lambda _: \(expression)")
             let digits: String = try lambda("lambda: str(int(\(expression)))")()
             let expected = try #require(Int(digits))

@@ -25,6 +25,19 @@ struct CallState {
     /// How the thread was attached for an open call.
     var attachment: cshim_attachment { cshim_attachment(rawValue: rawAttachment) ?? .CSHIM_NOT_RUNNING }
 
+    /// Reads what an open call returned, and has the call ended, whatever came of it.
+    @inlinable
+    func finish<R: PythonResult>(end: (CallState) -> Void) throws(PythonError) -> R {
+        let reading: Result<R, PythonError>
+        do throws(PythonError) {
+            reading = .success(try result().read() as R)
+        } catch {
+            reading = .failure(error)
+        }
+        end(self)
+        return try reading.get()
+    }
+
     /// What an open call returned, given up before its end.
     @usableFromInline
     func result() throws(PythonError) -> PythonValue {

@@ -20,15 +20,8 @@ extension PythonFunction {
             let views = unsafe UnsafeRawPointer(views)
             let call = unsafe begin(views, count, readsInteger: R.self == Int.self)
             if call.isOver { return unsafe unsafeBitCast(call.value, to: R.self) }  // an Int
-            let result: Result<R, PythonError>
-            do throws(PythonError) {
-                guard call.isOpen else { return nil }
-                result = .success(try call.result().read() as R)
-            } catch {
-                result = .failure(error)
-            }
-            unsafe Self.end(views, count, call)
-            return try result.get()
+            guard call.isOpen else { return nil }
+            return try call.finish { unsafe Self.end(views, count, $0) } as R
         }
     }
 

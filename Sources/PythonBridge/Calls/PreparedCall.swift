@@ -64,14 +64,7 @@ public final class PreparedCall: Sendable {
         let call = begin(readsInteger: R.self == Int.self)
         if call.isOver { return unsafe unsafeBitCast(call.value, to: R.self) }  // an Int
         guard call.isOpen else { throw .notRunning }
-        let result: Result<R, PythonError>
-        do throws(PythonError) {
-            result = .success(try call.result().read() as R)
-        } catch {
-            result = .failure(error)
-        }
-        Self.end(call)
-        return try result.get()
+        return try call.finish(end: Self.end)
     }
 
     /// Calls, whatever the result is.
