@@ -9,6 +9,13 @@
 
 #include "CShim.h"
 
+/// glibc's: runs `function` at the end of this thread, before any pthread key loses its value.
+int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso);
+extern void *__dso_handle;
+
+// What the files share is not looked up in a table of the program's: each access would take a further instruction.
+#pragma GCC visibility push(hidden)
+
 #if PY_VERSION_HEX < 0x030D0000
 #define PyThreadState_GetUnchecked _PyThreadState_UncheckedGet
 #define Py_IsFinalizing _Py_IsFinalizing
@@ -167,10 +174,6 @@ extern atomic_uint running;
 
 // MARK: - thread.c
 
-/// glibc's: runs `function` at the end of this thread, before any pthread key loses its value.
-int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *dso);
-extern void *__dso_handle;
-
 /// What is kept of an OS thread that has attached, until it ends.
 struct cshim_thread {
     PyThreadState *state; ///< null where Python made the thread, and keeps its state itself
@@ -245,13 +248,14 @@ __attribute__((always_inline)) static inline cshim_attachment attach(void) {
     return CSHIM_RESTORED;
 }
 
-/// What cshim_detach does.
+/// What cshim_detach does. Most attachments are restored ones.
 static inline void detach(cshim_attachment attachment) {
-    switch (attachment) {
-    case CSHIM_NOT_RUNNING: return;
-    case CSHIM_ALREADY_ATTACHED: break;
-    case CSHIM_RESTORED: PyEval_SaveThread(); break;
-    case CSHIM_ENSURED: PyGILState_Release(PyGILState_UNLOCKED); break;
+    if (attachment == CSHIM_RESTORED) {
+        PyEval_SaveThread();
+    } else if (attachment == CSHIM_ENSURED) {
+        PyGILState_Release(PyGILState_UNLOCKED);
+    } else if (attachment == CSHIM_NOT_RUNNING) {
+        return;
     }
     int depth = atomic_load_explicit(&this_thread.depth, memory_order_relaxed);
     atomic_store_explicit(&this_thread.depth, depth - 1, memory_order_release);
@@ -352,13 +356,11 @@ static inline void give_up(cshim_lent lent) {
     Py_DECREF(lent.exporter);
 }
 
-/// Whether nobody but the host knows of an exporter and its memoryview, and nobody changed what they are. Who has a
-/// buffer of the view, or another view of the same memory, has a reference to it or to its managed buffer; which is
-/// released with the view only.
+/// Whether nobody but the host knows of an exporter and its memoryview, and the view was not released. Who has a buffer
+/// of the view, or another view of the same memory, has a reference to it or to its managed buffer. Once the view is
+/// released, that one has given up its reference to the exporter.
 static inline bool is_untouched(const PyMemoryViewObject *view, const cshim_exporter *exporter) {
-    const int like_new = _Py_MEMORYVIEW_C | _Py_MEMORYVIEW_FORTRAN;
-    return Py_REFCNT(view) == 1 && view->weakreflist == NULL && (view->flags | like_new) == like_new &&
-           Py_REFCNT(view->mbuf) == 1 && Py_REFCNT(exporter) == 2;
+    return Py_REFCNT(view) == 1 && view->weakreflist == NULL && Py_REFCNT(view->mbuf) == 1 && Py_REFCNT(exporter) == 2;
 }
 
 /// Ends a lend: gives up the view, and from here on the exporter refuses new views. Returns true when nothing in
@@ -392,5 +394,7 @@ static inline int64_t kept_view_end(cshim_kept_view *kept) {
     if (!is_untouched((PyMemoryViewObject *)kept->view, kept->exporter)) kept_view_leave(kept);
     return byte_count;
 }
+
+#pragma GCC visibility pop
 
 #endif

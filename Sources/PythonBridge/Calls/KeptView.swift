@@ -9,6 +9,27 @@ public struct KeptView {
     init(pointer: OpaquePointer) { unsafe self.pointer = unsafe pointer }
 }
 
+/// What a view is kept of: the first members of a `cshim_kept_view`, which do not change. Callers compare with them in line.
+@usableFromInline @frozen @unsafe
+struct KeptMemory {
+    @usableFromInline let base: UnsafeMutableRawPointer
+    @usableFromInline let count: Int
+    @usableFromInline let stride: Int
+    private let itemSize: Int
+    @usableFromInline let format: UnsafePointer<CChar>
+    @usableFromInline let isReadOnly: Bool
+
+    /// Whether the members lie where C has them.
+    static var isAsInC: Bool {
+        typealias C = cshim_kept_view
+        return unsafe MemoryLayout<Self>.offset(of: \.base) == MemoryLayout<C>.offset(of: \.base)
+            && MemoryLayout<Self>.offset(of: \.count) == MemoryLayout<C>.offset(of: \.count)
+            && MemoryLayout<Self>.offset(of: \.stride) == MemoryLayout<C>.offset(of: \.stride)
+            && MemoryLayout<Self>.offset(of: \.format) == MemoryLayout<C>.offset(of: \.format)
+            && MemoryLayout<Self>.offset(of: \.isReadOnly) == MemoryLayout<C>.offset(of: \.read_only)
+    }
+}
+
 extension PythonFunction {
     /// Calls with kept views for all arguments: nothing is made for the call, nor given back. Their memory lives until it is over.
     ///

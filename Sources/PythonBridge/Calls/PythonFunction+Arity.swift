@@ -1,5 +1,7 @@
 // Calls of up to six positional arguments, each of its own type: Swift's parameter packs do not admit types that cannot be
 // copied or cannot escape, as memory that is lent is. The functions differ in nothing but their number of arguments.
+//
+// What is done with kept views is little, and becomes part of the caller; the rest, which passes the arguments one by one, does not.
 
 extension PythonFunction {
     /// Calls without arguments and reads the result.
@@ -30,7 +32,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<A: PythonArgument & ~Copyable & ~Escapable, R: PythonResult>(
         _ a: borrowing A, keywords: PythonKeywords? = nil
     ) throws(PythonError) -> R {
@@ -38,6 +40,13 @@ extension PythonFunction {
             defer { extendLifetime(a) }
             if let result: R = try call(kept: [aView]) { return result }
         }
+        return try callPassing(a, keywords)
+    }
+
+    @inlinable
+    func callPassing<A: PythonArgument & ~Copyable & ~Escapable, R: PythonResult>(
+        _ a: borrowing A, _ keywords: PythonKeywords?
+    ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 1 + (keywords?.entries.count ?? 0))
         call.append(argument: a)
         if let keywords { call.append(keywords) }
@@ -61,7 +70,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
     >(
@@ -72,6 +81,15 @@ extension PythonFunction {
             defer { extendLifetime(b) }
             if let result: R = try call(kept: [aView, bView]) { return result }
         }
+        return try callPassing(a, b, keywords)
+    }
+
+    @inlinable
+    func callPassing<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
+    >(
+        _ a: borrowing A, _ b: borrowing B, _ keywords: PythonKeywords?
+    ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 2 + (keywords?.entries.count ?? 0))
         call.append(argument: a)
         call.append(argument: b)
@@ -98,7 +116,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
@@ -111,6 +129,16 @@ extension PythonFunction {
             defer { extendLifetime(c) }
             if let result: R = try call(kept: [aView, bView, cView]) { return result }
         }
+        return try callPassing(a, b, c, keywords)
+    }
+
+    @inlinable
+    func callPassing<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
+        C: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
+    >(
+        _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ keywords: PythonKeywords?
+    ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 3 + (keywords?.entries.count ?? 0))
         call.append(argument: a)
         call.append(argument: b)
@@ -143,7 +171,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
@@ -159,6 +187,16 @@ extension PythonFunction {
             defer { extendLifetime(d) }
             if let result: R = try call(kept: [aView, bView, cView, dView]) { return result }
         }
+        return try callPassing(a, b, c, d, keywords)
+    }
+
+    @inlinable
+    func callPassing<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
+        C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
+    >(
+        _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ keywords: PythonKeywords?
+    ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 4 + (keywords?.entries.count ?? 0))
         call.append(argument: a)
         call.append(argument: b)
@@ -194,7 +232,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
@@ -213,6 +251,18 @@ extension PythonFunction {
             defer { extendLifetime(e) }
             if let result: R = try call(kept: [aView, bView, cView, dView, eView]) { return result }
         }
+        return try callPassing(a, b, c, d, e, keywords)
+    }
+
+    @inlinable
+    func callPassing<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
+        C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
+        E: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
+    >(
+        _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ e: borrowing E,
+        _ keywords: PythonKeywords?
+    ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 5 + (keywords?.entries.count ?? 0))
         call.append(argument: a)
         call.append(argument: b)
@@ -253,7 +303,7 @@ extension PythonFunction {
     ///
     /// - Throws: ``PythonError/exception(_:)`` with what Python raised; ``PythonError/escape(_:)`` when Python kept what was
     ///   lent; ``PythonError/conversion(expected:found:)`` when the result is not an `R`; ``PythonError/notRunning``.
-    @inlinable
+    @inlinable @inline(__always)
     public func callAsFunction<
         A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
         C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
@@ -273,6 +323,18 @@ extension PythonFunction {
             defer { extendLifetime(f) }
             if let result: R = try call(kept: [aView, bView, cView, dView, eView, fView]) { return result }
         }
+        return try callPassing(a, b, c, d, e, f, keywords)
+    }
+
+    @inlinable
+    func callPassing<
+        A: PythonArgument & ~Copyable & ~Escapable, B: PythonArgument & ~Copyable & ~Escapable,
+        C: PythonArgument & ~Copyable & ~Escapable, D: PythonArgument & ~Copyable & ~Escapable,
+        E: PythonArgument & ~Copyable & ~Escapable, F: PythonArgument & ~Copyable & ~Escapable, R: PythonResult
+    >(
+        _ a: borrowing A, _ b: borrowing B, _ c: borrowing C, _ d: borrowing D, _ e: borrowing E, _ f: borrowing F,
+        _ keywords: PythonKeywords?
+    ) throws(PythonError) -> R {
         var call = try PythonCall(self, capacity: 6 + (keywords?.entries.count ?? 0))
         call.append(argument: a)
         call.append(argument: b)

@@ -1,6 +1,6 @@
 internal import CShim
 internal import Glibc
-internal import Synchronization
+public import Synchronization
 
 /// The one owner of a stretch of memory: it is given back in `deinit`, when neither Swift nor an exporter holds it.
 ///
@@ -27,8 +27,8 @@ package final class SharedStorage: @unchecked Sendable {
     private let origin: Origin
     /// Whether the memory has been passed to a call; of attached threads.
     private nonisolated(unsafe) var wasPassed = false
-    /// The view for the calls from the second one on; made once, by an attached thread.
-    private let keptView = unsafe Atomic<UnsafeMutablePointer<cshim_kept_view>?>(nil)
+    /// The view for the calls from the second one on, a `cshim_kept_view`; made once, by an attached thread.
+    @usableFromInline let keptView = unsafe Atomic<UnsafeMutablePointer<KeptMemory>?>(nil)
 
     private init(base: UnsafeMutableRawPointer, byteCount: Int, isMutable: Bool, origin: Origin) {
         unsafe self.base = unsafe base
@@ -44,7 +44,8 @@ package final class SharedStorage: @unchecked Sendable {
     }
 
     deinit {
-        if let keptView = unsafe keptView.load(ordering: .acquiring) {
+        if let keptMemory = unsafe keptView.load(ordering: .acquiring) {
+            let keptView = unsafe UnsafeMutableRawPointer(keptMemory).assumingMemoryBound(to: cshim_kept_view.self)
             let isAlone = unsafe cshim_kept_view_close(keptView)
             unsafe PendingReleases.release(keptView: keptView)
             guard isAlone else { return }
@@ -224,13 +225,13 @@ extension SharedStorage {
     }
 
     /// The view that is kept of this memory from call to call, if there is one. Any thread, attached or not.
-    @usableFromInline
+    @inlinable @inline(__always)
     func keptView(
         base: UnsafeMutableRawPointer, count: Int, stride: Int, format: UnsafePointer<CChar>, isReadOnly: Bool
     ) -> KeptView? {
         guard let kept = unsafe keptView.load(ordering: .acquiring), unsafe kept.pointee.base == base,
             unsafe kept.pointee.count == count && kept.pointee.stride == stride,
-            unsafe kept.pointee.format == format && kept.pointee.read_only == isReadOnly
+            unsafe kept.pointee.format == format && kept.pointee.isReadOnly == isReadOnly
         else { return nil }
         return unsafe KeptView(pointer: OpaquePointer(kept))
     }
@@ -247,7 +248,9 @@ extension SharedStorage {
             let owner = unsafe Unmanaged.passUnretained(self).toOpaque()
             let kept = unsafe cshim_kept_view_new(
                 base, count, stride, itemSize, format, isReadOnly, owner, retainStorage, releaseStorage)
-            unsafe keptView.store(kept, ordering: .releasing)
+            unsafe precondition(KeptMemory.isAsInC, "KeptMemory is the start of a cshim_kept_view")
+            let memory = unsafe UnsafeMutableRawPointer(kept)?.assumingMemoryBound(to: KeptMemory.self)
+            unsafe keptView.store(memory, ordering: .releasing)
         }
         unsafe wasPassed = true
         if let kept = unsafe keptView(
