@@ -248,14 +248,13 @@ __attribute__((always_inline)) static inline cshim_attachment attach(void) {
     return CSHIM_RESTORED;
 }
 
-/// What cshim_detach does. Most attachments are restored ones.
+/// What cshim_detach does.
 static inline void detach(cshim_attachment attachment) {
-    if (attachment == CSHIM_RESTORED) {
-        PyEval_SaveThread();
-    } else if (attachment == CSHIM_ENSURED) {
-        PyGILState_Release(PyGILState_UNLOCKED);
-    } else if (attachment == CSHIM_NOT_RUNNING) {
-        return;
+    switch (attachment) {
+    case CSHIM_NOT_RUNNING: return;
+    case CSHIM_ALREADY_ATTACHED: break;
+    case CSHIM_RESTORED: PyEval_SaveThread(); break;
+    case CSHIM_ENSURED: PyGILState_Release(PyGILState_UNLOCKED); break;
     }
     int depth = atomic_load_explicit(&this_thread.depth, memory_order_relaxed);
     atomic_store_explicit(&this_thread.depth, depth - 1, memory_order_release);
@@ -356,11 +355,14 @@ static inline void give_up(cshim_lent lent) {
     Py_DECREF(lent.exporter);
 }
 
-/// Whether nobody but the host knows of an exporter and its memoryview, and the view was not released. Who has a buffer
-/// of the view, or another view of the same memory, has a reference to it or to its managed buffer. Once the view is
-/// released, that one has given up its reference to the exporter.
+/// Whether nobody but the host knows of an exporter and its memoryview, and nobody changed what they are. Who has a
+/// buffer of the view, or another view of the same memory, has a reference to it or to its managed buffer; which is
+/// released with the view only. Of a released view the exporter's count says nothing: in place of the buffer's
+/// reference there may be that of an array.
 static inline bool is_untouched(const PyMemoryViewObject *view, const cshim_exporter *exporter) {
-    return Py_REFCNT(view) == 1 && view->weakreflist == NULL && Py_REFCNT(view->mbuf) == 1 && Py_REFCNT(exporter) == 2;
+    const int like_new = _Py_MEMORYVIEW_C | _Py_MEMORYVIEW_FORTRAN;
+    return Py_REFCNT(view) == 1 && view->weakreflist == NULL && (view->flags | like_new) == like_new &&
+           Py_REFCNT(view->mbuf) == 1 && Py_REFCNT(exporter) == 2;
 }
 
 /// Ends a lend: gives up the view, and from here on the exporter refuses new views. Returns true when nothing in

@@ -15,13 +15,15 @@ import Testing
         #expect(found == [8, 24, 42])
     }
 
-    @Test(arguments: ["0", "2.5", "1e-300", "1e300", "5e-324", "1.7976931348623157e308"], allEngines)
-    func `a threshold is any finite number from 0 up`(threshold: String, engine: String) async throws {
+    @Test(arguments: ["0", "2.5", "1e-300", "1e300", "5e-324", "1.7976931348623157e308"])
+    func `a threshold is any finite number from 0 up`(threshold: String) async throws {
         let statement = "rng = np.random.default_rng(3); x = rng.normal(size=2000); x[::100] *= 9; np.save(path, x)"
         let path = scratch["x.npy"]
         let expected = try await numpyOutliers(statement, path: path, threshold: threshold)
-        let found = try await outliers("detect", path, "--threshold", threshold, "--engine", engine, "--indices").list()
-        #expect(found == expected)
+        for engine in allEngines {
+            let arguments = ["detect", path, "--threshold", threshold, "--engine", engine, "--indices"]
+            #expect(try await outliers(arguments).list() == expected, "\(engine)")
+        }
     }
 
     @Test(arguments: allEngines)
@@ -64,12 +66,14 @@ import Testing
         #expect(report.standardDeviation == nil)
     }
 
-    @Test(arguments: allEngines, [1, 2, 16_383, 16_384, 16_385, 100_003])
-    func `every engine finds what numpy finds`(engine: String, count: Int) async throws {
+    @Test(arguments: [1, 2, 16_383, 16_384, 16_385, 100_003])
+    func `every engine finds what numpy finds`(count: Int) async throws {
         let path = scratch["x.npy"]
         let statement = "x = np.random.default_rng(7).normal(5, 3, size=\(count)); np.save(path, x)"
         let expected = try await numpyOutliers(statement, path: path)
-        #expect(try await outliers("detect", path, "--engine", engine, "--indices").list() == expected)
+        for engine in allEngines {
+            #expect(try await outliers("detect", path, "--engine", engine, "--indices").list() == expected, "\(engine)")
+        }
     }
 
     @Test func `two threads find what numpy finds`() async throws {

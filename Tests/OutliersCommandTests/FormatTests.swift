@@ -28,11 +28,13 @@ import Testing
 
     private static let expected = "x = np.random.default_rng(1).normal(size=30_000)"
 
-    @Test(arguments: ["npy", "csv", "tsv", "json", "f64"], engines)
-    func `the same samples give the same result in every format`(format: String, engine: String) async throws {
+    @Test(arguments: ["npy", "csv", "tsv", "json", "f64"])
+    func `the same samples give the same result in every format`(format: String) async throws {
         let path = try await write(format, "x.\(format)")
         let expected = try await numpyOutliers(Self.expected)
-        #expect(try await outliers("detect", path, "--engine", engine, "--indices").list() == expected)
+        for engine in engines {
+            #expect(try await outliers("detect", path, "--engine", engine, "--indices").list() == expected, "\(engine)")
+        }
     }
 
     @Test(arguments: ["npy", "csv", "tsv", "json", "f64"])

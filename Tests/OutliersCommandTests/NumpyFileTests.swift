@@ -31,14 +31,16 @@ import Testing
 
     // MARK: What can be read
 
-    @Test(arguments: types, engines)
-    func `every type of number is read as numpy reads it`(type: String, engine: String) async throws {
+    @Test(arguments: types)
+    func `every type of number is read as numpy reads it`(type: String) async throws {
         let path = scratch["x.npy"]
         let expected = try await numpyOutliers(
             """
             x = np.random.default_rng(2).normal(60, 9, 9000).astype('<\(type)'); np.save(path, x)
             """, path: path)
-        #expect(try await outliers("detect", path, "--engine", engine, "--indices").list() == expected)
+        for engine in engines {
+            #expect(try await outliers("detect", path, "--engine", engine, "--indices").list() == expected, "\(engine)")
+        }
         #expect(!expected.isEmpty)
     }
 

@@ -212,14 +212,14 @@ extension InterchangeTests {
         #expect(lease.hasEnded)
     }
 
-    /// A hundred thousand times, one test after the other: each keeps a processor busy.
+    /// Ten thousand times, one test after the other: each keeps a processor busy.
     @Suite(.serialized, .timeLimit(.minutes(15))) struct LeakTests {
         @Test(arguments: try InterchangeTests.libraries())
-        func `a hundred thousand arrays of Swift's memory leave nothing`(library: String) async {
+        func `ten thousand arrays of Swift's memory leave nothing`(library: String) async {
             await #expect(processExitsWith: .success) { [library] in
                 let roundTrip = try InterchangeTests.fixture("round_trip")
                 let buffer = try InterchangeTests.writable([1.0, 2, 3])
-                try MemoryTests.expectFlat(100_000) { _ in
+                try MemoryTests.expectFlat(10_000) { _ in
                     let count: Int = try roundTrip(Exporter(buffer), library)
                     #expect(count == 3)
                 }
@@ -227,18 +227,18 @@ extension InterchangeTests {
         }
 
         @Test(arguments: try InterchangeTests.sources())
-        func `a hundred thousand views of Python's memory leave nothing`(source: String) async {
+        func `ten thousand views of Python's memory leave nothing`(source: String) async {
             await #expect(processExitsWith: .success) { [source] in
                 let identity = try InterchangeTests.fixture("identity")
                 let object = try InterchangeTests.make(source, [1.0, 2, 3])
-                try MemoryTests.expectFlat(100_000) { _ in
+                try MemoryTests.expectFlat(10_000) { _ in
                     let buffer: PythonBuffer<Double> = try identity(object)
                     #expect(buffer.count == 3)
                 }
             }
         }
 
-        @Test func `a hundred thousand refusals leave nothing`() async {
+        @Test func `ten thousand refusals leave nothing`() async {
             await #expect(processExitsWith: .success) {
                 let identity = try InterchangeTests.fixture("identity")
                 let objects = try [
@@ -246,7 +246,7 @@ extension InterchangeTests {
                     "OnlyArrow(pa.array(['a']))",
                     "Fake('capsule')", "Fake(device=(2, 0))", "OnlyDLPack(np.zeros(2, np.float32))",
                 ].map(InterchangeTests.evaluate)
-                try MemoryTests.expectFlat(100_000 / objects.count) { _ in
+                try MemoryTests.expectFlat(10_000 / objects.count) { _ in
                     for object in objects { _ = thrown { let _: PythonBuffer<Double> = try identity(object) } }
                 }
             }
