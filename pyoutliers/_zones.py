@@ -86,13 +86,16 @@ class ZoneMap:
             The samples of a block.
         """
         lower, upper = mean - self._threshold * deviation, mean + self._threshold * deviation
-        values = sorted(probe.tolist())
-        inside = bisect_right(values, upper) - bisect_left(values, lower)
-        if (len(values) - inside) * ZONE > _LIKELY * len(values):
+        least = float(np.minimum.reduce(probe))
+        outside = 0
+        if least < lower or float(np.maximum.reduce(probe)) > upper:
+            values = sorted(probe.tolist())
+            outside = len(values) - bisect_right(values, upper) + bisect_left(values, lower)
+        if outside * ZONE > _LIKELY * probe.size:
             self._next = max(self._next, self._pause * block)
         else:
             self._is_calm = True
-        self._is_from_zero = lower <= 0 <= values[0]
+        self._is_from_zero = lower <= 0 <= least
 
     def plan(self, start: int, size: int, most: int) -> tuple[bool, int]:
         """Tell whether to note the next blocks, and of how many this is true.
