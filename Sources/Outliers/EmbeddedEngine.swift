@@ -52,31 +52,20 @@ public struct EmbeddedEngine: OutlierEngine {
         }
     }
 
-    /// So many indices are reserved ahead: 32 MiB of addresses.
-    private static let mostReserved = 1 << 22
-
     private func indices<Element: SampleElement>(
         of samples: StridedView<Element>, _ most: Int, _ keywords: PythonKeywords?
     ) throws(PythonError) -> SharedBuffer<Int> {
         func allocated() throws(PythonError) -> SharedBuffer<Int> {
             try detectAllocating(samples, BufferAllocator<Int>(), keywords: keywords)
         }
-        guard most <= Self.mostReserved else { return try allocated() }
+        guard most <= DetectionOptions.mostReserved else { return try allocated() }
         let indices = try SharedBuffer<Int>(capacity: most)
-        let count: Int
         do throws(PythonError) {
-            count = try detectInto(samples, indices, keywords: keywords)
+            return try indices.first(try detectInto(samples, indices, keywords: keywords))
         } catch {
-            // Squares that underflow make the deviation too small for Chebyshev.
-            guard case .exception(let exception) = error, exception.message.hasPrefix("indices is too small") else {
-                throw error
-            }
+            guard error.isForTooFewIndices else { throw error }
             return try allocated()
         }
-        guard (0...most).contains(count) else {
-            throw .conversion(expected: "a count from 0 to \(most)", found: "\(count)")
-        }
-        return indices.extracting(0..<count)
     }
 
     /// The mean and the standard deviation.
@@ -93,9 +82,32 @@ public struct EmbeddedEngine: OutlierEngine {
     }
 }
 
+extension PythonError {
+    /// Whether there were more outliers than there can be: squares that underflow make the deviation too small for Chebyshev.
+    var isForTooFewIndices: Bool {
+        guard case .exception(let exception) = self else { return false }
+        return exception.message.hasPrefix("indices is too small")
+    }
+}
+
+extension SharedBuffer<Int> {
+    /// The indices that were written.
+    ///
+    /// - Throws: `PythonError.conversion(expected:found:)` when Python says a number that cannot be.
+    func first(_ count: Int) throws(PythonError) -> SharedBuffer {
+        guard (0...self.count).contains(count) else {
+            throw .conversion(expected: "a count from 0 to \(self.count)", found: "\(count)")
+        }
+        return extracting(0..<count)
+    }
+}
+
 extension DetectionOptions {
+    /// So many indices are reserved ahead: 32 MiB of addresses.
+    static let mostReserved = 1 << 22
+
     /// How many outliers there can be, and one more for rounding. Source: Chebyshev's inequality.
-    fileprivate func most(among count: Int) -> Int {
+    func most(among count: Int) -> Int {
         threshold > 1 ? Int(Double(count) / (threshold * threshold)) + 1 : count
     }
 

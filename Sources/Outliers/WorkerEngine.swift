@@ -1,19 +1,22 @@
 public import PythonBridge
 public import PythonWorkers
 
-/// numpy in a process of its own, on Swift's memory: `pyoutliers.detect_allocating` in one of a pool of workers.
+/// numpy in a process of its own, on Swift's memory: `pyoutliers.detect_into` in one of a pool of workers.
 ///
 /// Samples in a mapped file or in `SharedBuffer(sharedMemoryCapacity:)` are mapped by both processes and copied in neither direction; others are copied once. A
 /// crash, or a detection that takes too long, ends the worker alone.
 public struct WorkerEngine: OutlierEngine {
-    private let detect: BlockingWorkerFunction
+    private let detectInto: BlockingWorkerFunction
+    private let detectAllocating: BlockingWorkerFunction
     /// The same for whoever is told the progress: the worker has none of a file's pages mapped then.
     private let detectMapped: BlockingWorkerFunction
     private let moments: BlockingWorkerFunction
+    private let spareIndices = SpareIndices()
 
     /// An engine on a pool whose workers find `pyoutliers`. Nothing is started: whether it is there turns out at the first detection.
     public init(workers: PythonWorkers) {
-        detect = workers.function("detect_allocating", in: "pyoutliers").blocking
+        detectInto = workers.function("detect_into", in: "pyoutliers").blocking
+        detectAllocating = workers.function("detect_allocating", in: "pyoutliers").blocking
         detectMapped = workers.function("detect_mapped", in: "pyoutliers._mapped").blocking
         moments = workers.function("moments", in: "pyoutliers").blocking
     }
@@ -32,13 +35,38 @@ public struct WorkerEngine: OutlierEngine {
                     searchPaths: configuration.searchPaths, timeout: timeout)))
     }
 
-    /// Finds the outliers; Python asks Swift for the memory of the indices, exactly as much as they need.
+    /// Finds the outliers. Python writes the indices to memory for as many as there can be, of which only what they need is touched; for a
+    /// series of many millions it asks Swift for the memory, exactly as much as they need.
     ///
     /// - Throws: ``OutlierError``.
     public func outliers<Element: SampleElement>(
         in samples: StridedView<Element>, options: DetectionOptions
     ) throws(OutlierError) -> SharedBuffer<Int> {
-        try outliers(in: samples, options, by: detect, keywords: options == .standard ? nil : options.keywords)
+        let keywords = options == .standard ? nil : options.keywords
+        return try checked(samples, options) { () throws(WorkerError) in
+            let most = options.most(among: samples.count)
+            guard most <= DetectionOptions.mostReserved else {
+                return try detectAllocating(samples, BufferAllocator<Int>(), keywords: keywords)
+            }
+            do throws(WorkerError) {
+                let indices = try indices(reserving: most)
+                let count: Int = try detectInto(samples, indices, keywords: keywords)
+                // Not after an error: a worker that is being ended may write to them yet.
+                spareIndices.keep(indices)
+                return try found(count, in: indices)
+            } catch {
+                guard case .python(let reason) = error, reason.isForTooFewIndices else { throw error }
+                return try detectAllocating(samples, BufferAllocator<Int>(), keywords: keywords)
+            }
+        }
+    }
+
+    private func indices(reserving count: Int) throws(WorkerError) -> SharedBuffer<Int> {
+        do throws(PythonError) { return try spareIndices.take(count) } catch { throw .python(error) }
+    }
+
+    private func found(_ count: Int, in indices: SharedBuffer<Int>) throws(WorkerError) -> SharedBuffer<Int> {
+        do throws(PythonError) { return try indices.first(count) } catch { throw .python(error) }
     }
 
     /// Finds the outliers, and tells on the way how far that is.
@@ -48,16 +76,18 @@ public struct WorkerEngine: OutlierEngine {
         in samples: StridedView<Element>, options: DetectionOptions, progress: @escaping DetectionProgress
     ) throws -> SharedBuffer<Int> {
         try reporting(to: progress, options: options) { keywords throws(OutlierError) in
-            try outliers(in: samples, options, by: detectMapped, keywords: keywords)
+            try checked(samples, options) { () throws(WorkerError) in
+                try detectMapped(samples, BufferAllocator<Int>(), keywords: keywords)
+            }
         }
     }
 
-    private func outliers<Element: SampleElement>(
-        in samples: StridedView<Element>, _ options: DetectionOptions, by detect: BlockingWorkerFunction,
-        keywords: PythonKeywords?
+    private func checked<Element: SampleElement>(
+        _ samples: StridedView<Element>, _ options: DetectionOptions,
+        _ detect: () throws(WorkerError) -> SharedBuffer<Int>
     ) throws(OutlierError) -> SharedBuffer<Int> {
         try rethrowing(samples, options) { () throws(WorkerError) in
-            let indices: SharedBuffer<Int> = try detect(samples, BufferAllocator<Int>(), keywords: keywords)
+            let indices = try detect()
             do throws(PythonError) {
                 try checkIndices(indices, of: samples.count)
             } catch {
