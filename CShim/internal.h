@@ -5,6 +5,10 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#if PY_VERSION_HEX < 0x030B0000
+#include <longintrepr.h>
+#endif
+
 #include <stdatomic.h>
 
 #include "CShim.h"
@@ -30,10 +34,6 @@ static inline PyObject *Py_XNewRef(PyObject *object) {
     Py_XINCREF(object);
     return object;
 }
-#endif
-
-#if PY_VERSION_HEX < 0x030B0000
-#include <longintrepr.h>
 #endif
 
 static inline PyObject *py(cshim_object *object) { return (PyObject *)object; }

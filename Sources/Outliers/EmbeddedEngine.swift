@@ -52,13 +52,16 @@ public struct EmbeddedEngine: OutlierEngine {
         }
     }
 
+    /// So many indices are reserved ahead: 32 MiB of addresses.
+    private static let mostReserved = 1 << 22
+
     private func indices<Element: SampleElement>(
         of samples: StridedView<Element>, _ most: Int, _ keywords: PythonKeywords?
     ) throws(PythonError) -> SharedBuffer<Int> {
         func allocated() throws(PythonError) -> SharedBuffer<Int> {
             try detectAllocating(samples, BufferAllocator<Int>(), keywords: keywords)
         }
-        guard most <= DetectionOptions.mostReserved else { return try allocated() }
+        guard most <= Self.mostReserved else { return try allocated() }
         let indices = try SharedBuffer<Int>(capacity: most)
         do throws(PythonError) {
             return try indices.first(try detectInto(samples, indices, keywords: keywords))
@@ -103,9 +106,6 @@ extension SharedBuffer<Int> {
 }
 
 extension DetectionOptions {
-    /// So many indices are reserved ahead: 32 MiB of addresses.
-    static let mostReserved = 1 << 22
-
     /// How many outliers there can be, and one more for rounding. Source: Chebyshev's inequality.
     func most(among count: Int) -> Int {
         threshold > 1 ? Int(Double(count) / (threshold * threshold)) + 1 : count

@@ -12,6 +12,8 @@ public struct WorkerEngine: OutlierEngine {
     private let detectMapped: BlockingWorkerFunction
     private let moments: BlockingWorkerFunction
     private let spareIndices = SpareIndices()
+    /// So many indices are reserved ahead: to ask for the memory on the way takes as long as to search some hundred thousand samples.
+    private static let mostReserved = 1 << 18
 
     /// An engine on a pool whose workers find `pyoutliers`. Nothing is started: whether it is there turns out at the first detection.
     public init(workers: PythonWorkers) {
@@ -36,20 +38,23 @@ public struct WorkerEngine: OutlierEngine {
     }
 
     /// Finds the outliers. Python writes the indices to memory for as many as there can be, of which only what they need is touched; for a
-    /// series of many millions it asks Swift for the memory, exactly as much as they need.
+    /// series of more than a million it asks Swift for the memory, exactly as much as they need.
     ///
-    /// - Throws: ``OutlierError``.
+    /// The memory is used again for as many samples, once the result is given up and if no other process was given it. The engine keeps
+    /// what four results need, each of 2 MiB at most.
+    /// - Throws: ``OutlierError``. Where squares underflow, so that there are more outliers than there can be, a second call finds them, which
+    ///   may take the whole of the time again.
     public func outliers<Element: SampleElement>(
         in samples: StridedView<Element>, options: DetectionOptions
     ) throws(OutlierError) -> SharedBuffer<Int> {
         let keywords = options == .standard ? nil : options.keywords
         return try checked(samples, options) { () throws(WorkerError) in
             let most = options.most(among: samples.count)
-            guard most <= DetectionOptions.mostReserved else {
+            // Where there is no room for all that there can be, there may be for those that there are.
+            guard most <= Self.mostReserved, let indices = try? spareIndices.take(most) else {
                 return try detectAllocating(samples, BufferAllocator<Int>(), keywords: keywords)
             }
             do throws(WorkerError) {
-                let indices = try indices(reserving: most)
                 let count: Int = try detectInto(samples, indices, keywords: keywords)
                 // Not after an error: a worker that is being ended may write to them yet.
                 spareIndices.keep(indices)
@@ -59,10 +64,6 @@ public struct WorkerEngine: OutlierEngine {
                 return try detectAllocating(samples, BufferAllocator<Int>(), keywords: keywords)
             }
         }
-    }
-
-    private func indices(reserving count: Int) throws(WorkerError) -> SharedBuffer<Int> {
-        do throws(PythonError) { return try spareIndices.take(count) } catch { throw .python(error) }
     }
 
     private func found(_ count: Int, in indices: SharedBuffer<Int>) throws(WorkerError) -> SharedBuffer<Int> {

@@ -81,8 +81,12 @@ import Testing
         let statement = "x = np.random.default_rng(7).normal(5, 3, size=2_300_001).astype('f4'); np.save(path, x)"
         let expected = try await numpyOutliers(statement, path: path)
         #expect(expected.count > 50_000)
-        let arguments = ["detect", path, "--engine", "native", "--threads", "2", "--indices"]
-        #expect(try await outliers(arguments).list() == expected)
+        for engine in ["native", "embedded"] {
+            let arguments = ["detect", path, "--engine", engine, "--threads", "2", "--indices"]
+            // With the threads that OpenBLAS starts by itself, too.
+            let found = try await outliers(arguments, changes: ["OPENBLAS_NUM_THREADS": nil]).list()
+            #expect(found == expected, "\(engine)")
+        }
     }
 
     @Test(arguments: allEngines)

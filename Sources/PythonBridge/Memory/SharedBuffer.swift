@@ -177,6 +177,7 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
         _ body: (_ descriptor: Int32, _ byteOffset: Int) throws(E) -> R
     ) throws(E) -> R? {
         guard let descriptor = storage.sharedMemoryDescriptor else { return nil }
+        storage.mapping?.countPass()
         defer { extendLifetime(storage) }
         return try body(descriptor, byteOffset)
     }

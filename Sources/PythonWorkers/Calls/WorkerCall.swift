@@ -85,6 +85,7 @@ public struct WorkerCall: ~Copyable {
         let size = MemoryLayout<Element>.stride
         MemoryLedger.countShared(byteCount: count * size)
         let number = isLent ? SharedMapping.makeNumber() : mapping.number
+        mapping.countPass()
         memory.append(PassedMemory(storage, number: number, position: position, isLent: isLent))
         appendView(number, count == 0 ? 0 : byteOffset, of: type, isReadOnly: isReadOnly) { writer in
             writer.appendArray(count: 1)
@@ -105,6 +106,7 @@ public struct WorkerCall: ~Copyable {
         let first = byteOffset + layout.offset * size
         if let mapping = storage.mapping {
             let number = isLent ? SharedMapping.makeNumber() : mapping.number
+            mapping.countPass()
             memory.append(PassedMemory(storage, number: number, position: position, isLent: isLent))
             return appendView(number, first, layout, of: type, isReadOnly: isReadOnly)
         }
