@@ -37,8 +37,8 @@ public struct WorkerEngine: OutlierEngine {
                     searchPaths: configuration.searchPaths, timeout: timeout)))
     }
 
-    /// Finds the outliers. Python writes the indices to memory for as many as there can be, of which only what they need is touched; for a
-    /// series of more than a million it asks Swift for the memory, exactly as much as they need.
+    /// Finds the outliers. Python writes the indices to memory for as many as there can be, of which only what they need is touched; where
+    /// there can be more than a quarter of a million it asks Swift for the memory, exactly as much as they need.
     ///
     /// The memory is used again for as many samples, once the result is given up and if no other process was given it. The engine keeps
     /// what four results need, each of 2 MiB at most.
@@ -49,25 +49,22 @@ public struct WorkerEngine: OutlierEngine {
     ) throws(OutlierError) -> SharedBuffer<Int> {
         let keywords = options == .standard ? nil : options.keywords
         return try checked(samples, options) { () throws(WorkerError) in
+            func allocated() throws(WorkerError) -> SharedBuffer<Int> {
+                try detectAllocating(samples, BufferAllocator<Int>(), keywords: keywords)
+            }
             let most = options.most(among: samples.count)
             // Where there is no room for all that there can be, there may be for those that there are.
-            guard most <= Self.mostReserved, let indices = try? spareIndices.take(most) else {
-                return try detectAllocating(samples, BufferAllocator<Int>(), keywords: keywords)
-            }
+            guard most <= Self.mostReserved, let indices = try? spareIndices.take(most) else { return try allocated() }
             do throws(WorkerError) {
                 let count: Int = try detectInto(samples, indices, keywords: keywords)
                 // Not after an error: a worker that is being ended may write to them yet.
                 spareIndices.keep(indices)
-                return try found(count, in: indices)
+                return try ofWorker { () throws(PythonError) in try indices.first(count) }
             } catch {
                 guard case .python(let reason) = error, reason.isForTooFewIndices else { throw error }
-                return try detectAllocating(samples, BufferAllocator<Int>(), keywords: keywords)
+                return try allocated()
             }
         }
-    }
-
-    private func found(_ count: Int, in indices: SharedBuffer<Int>) throws(WorkerError) -> SharedBuffer<Int> {
-        do throws(PythonError) { return try indices.first(count) } catch { throw .python(error) }
     }
 
     /// Finds the outliers, and tells on the way how far that is.
@@ -89,11 +86,7 @@ public struct WorkerEngine: OutlierEngine {
     ) throws(OutlierError) -> SharedBuffer<Int> {
         try rethrowing(samples, options) { () throws(WorkerError) in
             let indices = try detect()
-            do throws(PythonError) {
-                try checkIndices(indices, of: samples.count)
-            } catch {
-                throw .python(error)
-            }
+            try ofWorker { () throws(PythonError) in try checkIndices(indices, of: samples.count) }
             return indices.readOnly
         }
     }
@@ -110,6 +103,11 @@ public struct WorkerEngine: OutlierEngine {
             return Moments(mean: pair[0], standardDeviation: pair[1])
         }
     }
+}
+
+/// Has what is wrong with a worker's answer be the worker's error.
+private func ofWorker<R>(_ check: () throws(PythonError) -> R) throws(WorkerError) -> R {
+    do throws(PythonError) { return try check() } catch { throw .python(error) }
 }
 
 /// Turns what a worker's call threw into the error that names a sample that is not finite, or that says what failed.

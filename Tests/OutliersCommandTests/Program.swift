@@ -20,7 +20,7 @@ struct Program {
     static let virtualEnvironment = ProcessInfo.processInfo.environment["VIRTUAL_ENV"] ?? "\(checkout)/.venv"
 
     /// What every child sees. The options of the sanitizers are for the instrumented program. OpenBLAS starts no thread of its own, which
-    /// would spin for as long as numpy takes to be imported: a third of what it takes to start.
+    /// takes a third of the processor's time for a start.
     static let environment: [String: String] = {
         let inherited = ProcessInfo.processInfo.environment
         var environment = ["VIRTUAL_ENV": virtualEnvironment, "OPENBLAS_NUM_THREADS": "1"]
