@@ -85,7 +85,6 @@ public struct WorkerCall: ~Copyable {
         let size = MemoryLayout<Element>.stride
         MemoryLedger.countShared(byteCount: count * size)
         let number = isLent ? SharedMapping.makeNumber() : mapping.number
-        mapping.countPass()
         memory.append(PassedMemory(storage, number: number, position: position, isLent: isLent))
         appendView(number, count == 0 ? 0 : byteOffset, of: type, isReadOnly: isReadOnly) { writer in
             writer.appendArray(count: 1)
@@ -106,7 +105,6 @@ public struct WorkerCall: ~Copyable {
         let first = byteOffset + layout.offset * size
         if let mapping = storage.mapping {
             let number = isLent ? SharedMapping.makeNumber() : mapping.number
-            mapping.countPass()
             memory.append(PassedMemory(storage, number: number, position: position, isLent: isLent))
             return appendView(number, first, layout, of: type, isReadOnly: isReadOnly)
         }
@@ -187,7 +185,9 @@ struct PassedMemory: Sendable {
     let position: Int
     let isLent: Bool
 
+    /// Counts with the passes of the memory's mapping.
     init(_ storage: SharedStorage, number: UInt64, position: Int, isLent: Bool) {
+        storage.mapping?.countPass()
         self.storage = storage
         self.number = number
         self.position = position
