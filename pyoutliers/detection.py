@@ -116,10 +116,10 @@ def detect_into(
     nan : {"raise", "omit"}
         Whether NaN and infinity are errors or left out of the moments and of the result.
     threads : int
-        How many threads to work on. A thread more is started for each million samples only, for
-        half as many in the first pass over contiguous float64 whose mean is not far from zero
-        beside the deviation, and has ended its work when the call does. The result does not depend
-        on it.
+        How many threads to work on. A thread more is started for each million samples only, and has
+        ended its work when the call does. In the first pass over contiguous float64 whose mean is
+        not far from zero beside the deviation half as many are enough, and three threads may work
+        on 750 000. The result does not depend on it.
     progress : callable, optional
         Called with two integers about once per million samples: how many have been gone through,
         and how many that will be. There are two passes, and a third one where squares overflow.

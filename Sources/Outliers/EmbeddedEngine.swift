@@ -7,6 +7,7 @@ public struct EmbeddedEngine: OutlierEngine {
     private let detectInto: PythonFunction
     private let detectAllocating: PythonFunction
     private let moments: PythonFunction
+    private let spareIndices = SpareIndices(isShared: false)
 
     /// Looks the functions up.
     ///
@@ -24,6 +25,8 @@ public struct EmbeddedEngine: OutlierEngine {
     /// Finds the outliers. Python writes the indices to memory for as many as there can be, of which only what they need is touched; for a
     /// series of many millions it asks Swift for the memory, exactly as much as they need.
     ///
+    /// The memory is used again for as many samples, once neither Swift nor Python has the result any more. The engine keeps what four
+    /// results need, each of 2 MiB at most.
     /// - Throws: ``OutlierError``.
     public func outliers<Element: SampleElement>(
         in samples: StridedView<Element>, options: DetectionOptions
@@ -62,9 +65,12 @@ public struct EmbeddedEngine: OutlierEngine {
             try detectAllocating(samples, BufferAllocator<Int>(), keywords: keywords)
         }
         guard most <= Self.mostReserved else { return try allocated() }
-        let indices = try SharedBuffer<Int>(capacity: most)
+        let indices = try spareIndices.take(most)
         do throws(PythonError) {
-            return try indices.first(try detectInto(samples, indices, keywords: keywords))
+            let count: Int = try detectInto(samples, indices, keywords: keywords)
+            // Not after an error, whose traceback may have it yet.
+            spareIndices.keep(indices)
+            return try indices.first(count)
         } catch {
             guard error.isForTooFewIndices else { throw error }
             return try allocated()

@@ -11,9 +11,9 @@ public struct WorkerEngine: OutlierEngine {
     /// The same for whoever is told the progress: the worker has none of a file's pages mapped then.
     private let detectMapped: BlockingWorkerFunction
     private let moments: BlockingWorkerFunction
-    private let spareIndices = SpareIndices()
+    private let spareIndices = SpareIndices(isShared: true)
     /// So many indices are reserved ahead: to ask for the memory on the way takes as long as to search some hundred thousand samples.
-    private static let mostReserved = 1 << 18
+    private static let mostReserved = SpareIndices.most
 
     /// An engine on a pool whose workers find `pyoutliers`. Nothing is started: whether it is there turns out at the first detection.
     public init(workers: PythonWorkers) {

@@ -185,9 +185,9 @@ def test_a_thread_that_starts_when_all_is_done_touches_nothing(eager, monkeypatc
 
 def test_threads_are_started_only_for_many_samples(monkeypatch):
     monkeypatch.delattr(_thread, "start_new_thread")
-    # Of contiguous float64 that need no shift half as many are enough.
+    # Of contiguous float64 that need no shift fewer are enough.
     for x in (
-        np.zeros(_passes.SAMPLES_PER_THREAD),
+        np.zeros(_moments._SHARED),
         np.zeros(_passes.SAMPLES_PER_THREAD * 2, np.float32),
         np.zeros((_passes.SAMPLES_PER_THREAD * 2, 2))[:, 0],
         np.full(_passes.SAMPLES_PER_THREAD * 2, 7.0),
@@ -195,6 +195,27 @@ def test_threads_are_started_only_for_many_samples(monkeypatch):
         assert detect(x[:-1], threads=8) == []
         with pytest.raises(AttributeError):
             detect(x, threads=2)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+@pytest.mark.parametrize("size", [_moments._SHARED, 1_000_000, _moments._CACHED])
+def test_what_there_is_to_do_is_shared_and_comes_to_the_same(function, threads, size):
+    for x in (
+        np.random.default_rng(11).random(size),
+        np.random.default_rng(12).random(size) - 0.5,
+        np.random.default_rng(13).normal(size=size),
+    ):
+        x[[7, size // 2, -1]] = 97, -98, 99
+        assert moments(x, threads=threads) == moments(x)
+        assert function(x, threads=threads) == one_liner(x).tolist()
+    x[size - 3] = np.nan
+    with pytest.raises(ValueError, match=rf"samples\[{size - 3}\] is NaN"):
+        function(x, threads=threads)
+    assert function(x, nan="omit", threads=threads) == function(x, nan="omit")
+    # The squares overflow, which is no cause to warn on any thread.
+    x[:] = 1e300
+    x[:BLOCK] = np.random.default_rng(14).normal(size=BLOCK)
+    assert moments(x, threads=threads) == moments(x)
 
 
 def test_how_many_blocks_are_gone_through_at_once_changes_nothing(monkeypatch):

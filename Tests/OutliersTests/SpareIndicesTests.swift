@@ -4,12 +4,11 @@ import PythonBridge
 import PythonWorkers
 import Testing
 
-/// The memory that a worker writes indices to.
-@Suite struct WorkerEngineTests {
-    private let detector: OutlierDetector
-
-    init() throws {
-        detector = OutlierDetector(engine: WorkerEngine(python: Reference.configuration), options: .standard)
+/// The memory that Python writes indices to, here or in a process of its own.
+@Suite struct SpareIndicesTests {
+    /// An engine that nobody else uses.
+    private func detector(_ engine: OutlierDetector.Engine) throws -> OutlierDetector {
+        try OutlierDetector(engine: engine, python: Reference.configuration)
     }
 
     /// A thousand samples, of which one is an outlier.
@@ -23,7 +22,9 @@ import Testing
         unsafe indices.withUnsafeBufferPointer { UInt(bitPattern: $0.baseAddress) }
     }
 
-    @Test func `what is held stays as it is, and what is not is written to again`() throws {
+    @Test(arguments: [OutlierDetector.Engine.embedded, .worker])
+    func `what is held stays as it is, and what is not is written to again`(engine: OutlierDetector.Engine) throws {
+        let detector = try detector(engine)
         let first = try detector.detect(samples(outlier: 7))
         let held = try (0..<6).map { try detector.detect(samples(outlier: $0)) }
         #expect(held.map { Array($0) } == (0..<6).map { [$0] })
@@ -37,6 +38,31 @@ import Testing
             #expect(address(of: found) == dropped)
         }
         #expect(held.map { Array($0) } == (0..<6).map { [$0] })
+    }
+
+    @Test func `what Python has is left alone`() throws {
+        let detector = try detector(.embedded)
+        func detect(_ outlier: Int) throws -> SharedBuffer<Int> { try detector.detect(samples(outlier: outlier)) }
+        let python = try PythonInterpreter.start(Reference.configuration)
+        let script = Reference.repository + "/Tests/Fixtures/working.py"
+        let keep = try python.function("keep", inScript: script)
+        let total = try python.function("kept_total", inScript: script)
+
+        // The second time with the view of the first.
+        for outlier in [700, 800] {
+            let found = try detect(outlier)
+            try keep(found)
+            try keep(found)
+            let address = address(of: found)
+            withExtendedLifetime(consume found) {}
+            for outlier in 0..<6 {
+                let found = try detect(outlier)
+                #expect(Array(found) == [outlier])
+                #expect(self.address(of: found) != address)
+            }
+            let kept: Double = try total()
+            #expect(kept == Double(outlier))
+        }
     }
 
     @Test func `what another process may have is left alone`() throws {
@@ -59,13 +85,17 @@ import Testing
         #expect(first == 800)
     }
 
-    @Test func `another number of samples gets memory of its own`() throws {
+    @Test(arguments: [OutlierDetector.Engine.embedded, .worker])
+    func `another number of samples gets memory of its own`(engine: OutlierDetector.Engine) throws {
+        let detector = try detector(engine)
         for count in [1000, 900, 1000, 5000, 1000] {
             #expect(try Array(detector.detect(samples(outlier: count - 1, count: count))) == [count - 1])
         }
     }
 
-    @Test func `results that are held by many threads are each their own`() async throws {
+    @Test(arguments: [OutlierDetector.Engine.embedded, .worker])
+    func `results that are held by many threads are each their own`(engine: OutlierDetector.Engine) async throws {
+        let detector = try detector(engine)
         try await withThrowingTaskGroup { group in
             for task in 0..<4 {
                 group.addTask {
@@ -79,6 +109,24 @@ import Testing
                 }
             }
             try await group.waitForAll()
+        }
+    }
+
+    @Test func `of memory for more than can be kept none is used again`() async {
+        await #expect(processExitsWith: .success) {
+            func mappedBytes() -> Int {
+                let line = FileSystem.lines(of: "/proc/self/statm")?.first?.split(separator: " ").first
+                return line.flatMap { Int($0) }.map { $0 * Int(getpagesize()) } ?? 0
+            }
+            let detector = try Reference.detector(.embedded)
+            // Room for a quarter of a million, which is kept, and for a million, which is not.
+            for (count, isKept) in [(1_000_000, true), (4_000_000, false)] {
+                let samples = StridedView(try SharedBuffer<Double>(capacity: count))
+                _ = try detector.moments(of: samples)
+                let before = mappedBytes()
+                for _ in 0..<5 { #expect(try detector.detect(samples).isEmpty) }
+                #expect((mappedBytes() - before > 1_500_000) == isKept, "\(count)")
+            }
         }
     }
 
@@ -100,7 +148,9 @@ import Testing
         }
     }
 
-    @Test func `more outliers than there can be are found all the same`() throws {
+    @Test(arguments: [OutlierDetector.Engine.embedded, .worker])
+    func `more outliers than there can be are found all the same`(engine: OutlierDetector.Engine) throws {
+        let detector = try detector(engine)
         // Their squares underflow: the deviation is zero.
         let samples = (0..<1000).map { $0 % 2 == 0 ? 1e-200 : -1e-200 }
         let view = StridedView(SharedBuffer(sharing: samples))
