@@ -40,7 +40,8 @@ extension DoctorCommand {
                     "\(installing("./pyoutliers", environment)) from the checkout, or run the program inside it"
                 isUsable = examine("pyoutliers", python, advice: advice) && isUsable
                 _ = examine(
-                    "matplotlib", python, advice: "only --plot needs it: \(installing("matplotlib", environment))")
+                    "matplotlib", python, label: "without",
+                    advice: "only --plot needs it: \(installing("matplotlib", environment))")
                 return isUsable
             } catch {
                 line("wrong", "\(error)".firstLine + advice(error, configuration))
@@ -57,10 +58,17 @@ extension DoctorCommand {
         }
 
         private func installing(_ package: String, _ environment: PythonEnvironment.Location) -> String {
-            "'\(environment.executable ?? "python\(PythonVersion.linked)")' -m pip install \(package)"
+            let python = "'\(environment.executable ?? "python\(PythonVersion.linked)")'"
+            // A system's own Python mostly refuses to be installed to (PEP 668).
+            if environment.directory == nil {
+                return "\(python) -m venv .venv && .venv/bin/python -m pip install \(package)"
+            }
+            return "\(python) -m pip install \(package)"
         }
 
-        private mutating func examine(_ module: String, _ python: PythonInterpreter, advice: String) -> Bool {
+        private mutating func examine(
+            _ module: String, _ python: PythonInterpreter, label: String = "wrong", advice: String
+        ) -> Bool {
             do throws(PythonError) {
                 let object = try python.module(module)
                 let version: String = try python.function("str", in: "builtins")(object.attribute("__version__"))
@@ -69,10 +77,12 @@ extension DoctorCommand {
                 return true
             } catch {
                 guard case .exception(let exception) = error else {
-                    line("wrong", "\(module): \(error)".firstLine)
+                    line(label, "\(module): \(error)".firstLine)
                     return false
                 }
-                line("wrong", "\(module): \(exception.summary): \(advice)")
+                // It may be there, and lack what has its own line.
+                let isThere = exception.type == "ModuleNotFoundError" && !exception.message.contains("'\(module)'")
+                line(label, "\(module): \(exception.summary)" + (isThere ? "" : ": \(advice)"))
                 return false
             }
         }

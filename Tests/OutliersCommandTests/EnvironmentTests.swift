@@ -161,6 +161,18 @@ import Testing
         let doctor = try await outliers("doctor", "--python-env", path)
         doctor.failsWithFindings(69)
         #expect(doctor.output.contains(#/(?m)^wrong +numpy: .*-m pip install numpy$/#))
+        // What is there but needs it is not what to install; nor is what only a picture needs wrong.
+        #expect(doctor.output.contains(#/(?m)^wrong +pyoutliers: .* No module named 'numpy'$/#))
+        #expect(doctor.output.contains(#/(?m)^without +matplotlib: .*-m pip install matplotlib$/#))
+    }
+
+    @Test func `where there is no environment, one is advised`() async throws {
+        // A system's own packages may be there.
+        let doctor = try await outliers("doctor", changes: ["VIRTUAL_ENV": nil], program: try copyOfProgram())
+        doctor.failsWithFindings(69)
+        #expect(doctor.output.contains(#/(?m)^environment +none /#))
+        #expect(
+            doctor.output.contains(#/(?m)^wrong +pyoutliers: .*-m venv .venv && .venv/bin/python -m pip install /#))
     }
 
     @Test(arguments: [

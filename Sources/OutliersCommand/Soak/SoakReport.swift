@@ -17,15 +17,15 @@ struct SoakReport {
         record.end.seconds > 0 ? Double(record.end.calls) / record.end.seconds : 0
     }
 
-    /// Where resident memory goes, after the warm-up.
-    var trend: Trend? { record.trend(of: .resident) }
+    /// Where resident memory goes, after the warm-up; nil where that is too short to tell.
+    var trend: Trend? { verdict == .tooShort ? nil : record.trend(of: .resident) }
 
     // MARK: - For people
 
     var text: String {
         let seconds = "\((record.end.seconds * 10).rounded() / 10)"
         var lines = [
-            "\(call): \(Amount.number(record.end.calls)) calls on \(Amount.number(samples)) samples in \(seconds) s, "
+            "\(call): \(Amount.number(record.end.calls)) calls on \(Amount.number(samples)) samples in \(seconds) s of calls, "
                 + "\(Amount.number(callsPerSecond)) a second", "", table.text,
         ]
         if let trend {
