@@ -142,13 +142,17 @@ SANITIZED_TEST = swift test $(1) --disable-xctest --skip 'ten million' --skip Re
 
 # Each process is searched for leaks at its end; not those where somebody else has started Python, which hides what it holds in arenas of
 # its own, where CPython loses what a daemon thread had when it ends, and that end by exit() while they hold an error. Nor what measures
-# the program's memory, of which AddressSanitizer keeps what was freed; nor text, which is read without a pointer, and what `make fuzz` has. One test at a time, since a test's time limit does not know of the others.
+# the program's memory, of which AddressSanitizer keeps what was freed, or how much there is after a million calls; nor text, which is read
+# without a pointer, and what `make fuzz` has; nor what starts the program over and over for its words. One test at a time, since a test's
+# time limit does not know of the others.
 asan: $(VENV)/ready-to-test
 	$(RUN) ASAN_OPTIONS=detect_leaks=1:handle_sigbus=0 \
 	  LSAN_OPTIONS="suppressions=$$PWD/Tests/Fixtures/lsan.supp:print_suppressions=0" \
 	  $(call SANITIZED_TEST,$(subst $(BUILD),$(BUILD)-asan,$(SWIFT_FLAGS)) --sanitize=address --no-parallel) --skip AdoptionTests \
 	  --skip 'daemon thread of the last one' --skip 'a stop that runs out of time' --skip SoakTests --skip ProfileTests \
-	  --skip BenchTests --skip LargeInputTests --skip DelimitedTextTests --skip FormatTests --skip NumpyFileTests
+	  --skip BenchTests --skip LargeInputTests --skip DelimitedTextTests --skip FormatTests --skip NumpyFileTests \
+	  --skip PythonBridgeTests.MemoryTests --skip OutliersCommandTests.OutputTests --skip OutliersCommandTests.ProgressTests \
+	  --skip OutliersCommandTests.EnvironmentTests --skip OutliersCommandTests.DemoTests
 
 tsan: $(VENV)/ready-to-test
 	$(RUN) TSAN_OPTIONS="handle_sigbus=0:suppressions=$$PWD/Tests/Fixtures/tsan.supp" \

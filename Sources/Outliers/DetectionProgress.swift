@@ -1,5 +1,4 @@
 import PythonBridge
-import Synchronization
 
 /// Is told how far a detection is: how many samples have been gone through, over all passes, and how many that will be.
 ///
@@ -43,7 +42,7 @@ func reporting<R>(
 
 /// What a progress threw.
 private final class Failure: Sendable {
-    let error = Mutex<(any Error)?>(nil)
+    let error = Lock<(any Error)?>(nil)
 }
 
 /// The progress of passes in Swift.

@@ -1,11 +1,10 @@
 import Outliers
 import PythonBridge
-import Synchronization
 import Testing
 
 /// What a progress was told.
 private final class Told: Sendable {
-    private let state = Mutex<[(done: Int, total: Int)]>([])
+    private let state = Lock<[(done: Int, total: Int)]>([])
 
     var calls: [(done: Int, total: Int)] { state.withLock { $0 } }
 

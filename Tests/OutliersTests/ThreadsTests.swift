@@ -24,7 +24,7 @@ import Testing
         _ samples: StridedView<some SampleElement>, threads: Int, threshold: Double = 2
     ) throws -> Outcome {
         let (mean, standardDeviation) = try detection(threads).moments(of: samples) { _ throws(Refused) in }
-        let indices = Mutex<[Int]>([])
+        let indices = Lock<[Int]>([])
         try detection(threads).search(samples, threshold: threshold) { _ throws(Refused) in
         } found: { found throws(Refused) in
             indices.withLock { for index in found.indices { $0.append(found[index]) } }
@@ -168,7 +168,7 @@ import Testing
     @Test func `native detects on the threads that it is given, and tells how far it is`() throws {
         let samples = StridedView(SharedBuffer(sharing: ProgressTests.samples))
         let expected = Array(stride(from: 7, to: samples.count, by: 100_003))
-        let told = Mutex<[Int]>([])
+        let told = Lock<[Int]>([])
         for threads in [2, 100] {
             let detector = try OutlierDetector(engine: .native, options: DetectionOptions(threads: threads))
             #expect(Array(try detector.detect(samples)) == expected)

@@ -151,7 +151,7 @@ private final class Storm: Sendable {
         func chance(_ index: Int) -> Chance {
             Chance(seed &* 1_000_003 &+ season &* 1009 &+ UInt64(bitPattern: Int64(index)))
         }
-        let failure = Mutex<(any Error)?>(nil)
+        let failure = Lock<(any Error)?>(nil)
         let running = Counter()
         let share = calls / (Self.threads + Self.tasks / 4)
         for index in 0..<Self.threads {

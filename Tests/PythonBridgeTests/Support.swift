@@ -1,6 +1,5 @@
 import Glibc
 import PythonBridge
-import Synchronization
 import Testing
 
 extension TestPython {
@@ -259,7 +258,7 @@ func startThread(_ body: @escaping @Sendable () throws -> Void) {
 
 /// A count that any thread may change.
 final class Counter: Sendable {
-    private let count = Mutex(0)
+    private let count = Lock(0)
 
     var value: Int { count.withLock { $0 } }
 

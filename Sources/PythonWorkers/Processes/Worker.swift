@@ -136,6 +136,8 @@ final class Worker: @unchecked Sendable {
 
     /// How long a process whose socket is closed may take to be gone.
     private static let patience = Duration.milliseconds(200)
+    /// How long one may take to end that is made to.
+    private static let longestEnd = Duration.seconds(10)
 
     /// Why a call came to no answer.
     private enum Interruption: Error {
@@ -159,14 +161,16 @@ final class Worker: @unchecked Sendable {
                 error = .cancelled
             } else if process.isEnding, request.deadline.hasPassed {
                 error = .deadlineExceeded
-            } else if case .ended(let end) = process.waitForEnd(until: Deadline(after: Self.patience)) {
+            } else if case .ended(let end) = process.waitForEnd(
+                until: Deadline(after: process.isEnding ? Self.longestEnd : Self.patience))
+            {
                 return .ended(end)
             } else {
                 error = .misbehaved("it closed its socket")
             }
         }
         process.terminate()
-        _ = process.waitForEnd(until: Deadline(after: .seconds(10)))
+        _ = process.waitForEnd(until: Deadline(after: Self.longestEnd))
         return error
     }
 

@@ -163,7 +163,6 @@ final class WorkerProcess: Sendable {
 
     /// Has it end by itself, at once if it is idle; if it does not within the time, ends it. Does not wait.
     func quit(within limit: Duration = .seconds(1)) {
-        socket.interrupt()
         let instant = ContinuousClock.now + limit
         state.withLock { state in
             state.steps = [
@@ -172,6 +171,8 @@ final class WorkerProcess: Sendable {
             ]
             state.isEnding = true
         }
+        // Not before: whoever is interrupted sees why.
+        socket.interrupt()
         alarm.signal()
     }
 
