@@ -55,17 +55,18 @@ def do_all(jobs: Iterable[Job], threads: int) -> None:
         _do_some(left, 0)
     except BaseException as error:
         failures.append(error)
-    is_over = False
-    while not is_over:
-        # They are at work in the caller's memory: an interruption does not end the wait.
-        try:
-            left.clear()
-            for gate in gates:
-                with gate:
-                    pass
-            is_over = True
-        except BaseException as error:
-            failures.append(error)
+    finally:
+        is_over = False
+        while not is_over:
+            # They are at work in the caller's memory: an interruption does not end the wait.
+            try:
+                left.clear()
+                for gate in gates:
+                    with gate:
+                        pass
+                is_over = True
+            except BaseException as error:
+                failures.append(error)
     if failures:
         try:
             raise failures[0]

@@ -171,7 +171,7 @@ def moments_of(
     merged = _Merged()
     is_cached = in_place and not shift and size <= _CACHED
     # Threads share what there is to do with samples that are cached, and otherwise the samples.
-    sharing = threads if is_cached and size >= _SHARED else 1
+    sharing = threads if is_cached else 1
     at_once = 2 * _BLOCKS if is_cached else 1
     stretch = (_BLOCKS if threads > 1 and not is_cached else 2 * _BLOCKS) * _BLOCK
 
@@ -299,7 +299,7 @@ def _block_sums(
             last = end * _LINE if end < count else values.size
             block = values[begin * _LINE : last]
             jobs.append(partial(zones.note, start + number * _BLOCK, block))
-        do_all(jobs, threads if zones is not None else 1)
+        do_all(jobs, threads if zones is not None and values.size >= _SHARED else 1)
     added: list[list[float]] = [[], []]
     if count:
         added = np.add.reduceat(sums, np.arange(0, count, each), axis=1).tolist()

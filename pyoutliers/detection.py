@@ -118,8 +118,9 @@ def detect_into(
     threads : int
         How many threads to work on. A thread more is started for each million samples only, and has
         ended its work when the call does. In the first pass over contiguous float64 whose mean is
-        not far from zero beside the deviation half as many are enough, and three threads may work
-        on 750 000. The result does not depend on it.
+        not far from zero beside the deviation half as many are enough for more than 2**20 samples;
+        for 750 000 up to these there are three at most, and only where outliers seem to be rare.
+        The result does not depend on it.
     progress : callable, optional
         Called with two integers about once per million samples: how many have been gone through,
         and how many that will be. There are two passes, and a third one where squares overflow.

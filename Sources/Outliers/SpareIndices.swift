@@ -35,8 +35,10 @@ final class SpareIndices: Sendable {
         let storage: SharedStorage? = spares.withLock { spares in
             var found: SharedStorage?
             for place in spares.indices.reversed() where isKnownUniquelyReferenced(&spares[place].storage) {
+                let isSuitable = spares[place].isPrivate && spares[place].storage.byteCount == byteCount
+                if isSuitable, found != nil { continue }
                 let spare = spares.remove(at: place)
-                if spare.isPrivate, spare.storage.byteCount == byteCount { found = spare.storage }
+                if isSuitable { found = spare.storage }
             }
             return found
         }

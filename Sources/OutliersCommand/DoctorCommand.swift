@@ -80,9 +80,9 @@ extension DoctorCommand {
                     line(label, "\(module): \(error)".firstLine)
                     return false
                 }
-                // It may be there, and lack what has its own line.
-                let isThere = exception.type == "ModuleNotFoundError" && !exception.message.contains("'\(module)'")
-                line(label, "\(module): \(exception.summary)" + (isThere ? "" : ": \(advice)"))
+                // It may be there, and lack numpy, which has a line of its own.
+                let lacksNumpy = module != "numpy" && exception.message.contains("'numpy'")
+                line(label, "\(module): \(exception.summary)" + (lacksNumpy ? "" : ": \(advice)"))
                 return false
             }
         }

@@ -40,6 +40,17 @@ import Testing
         #expect(held.map { Array($0) } == (0..<6).map { [$0] })
     }
 
+    @Test(arguments: [OutlierDetector.Engine.embedded, .worker])
+    func `all that are given up are written to again`(engine: OutlierDetector.Engine) throws {
+        let detector = try detector(engine)
+        func addresses() throws -> Set<UInt> {
+            Set(try (0..<3).map { try detector.detect(samples(outlier: $0)) }.map(address))
+        }
+        let first = try addresses()
+        #expect(first.count == 3)
+        #expect(try addresses() == first)
+    }
+
     @Test func `what Python has is left alone`() throws {
         let detector = try detector(.embedded)
         func detect(_ outlier: Int) throws -> SharedBuffer<Int> { try detector.detect(samples(outlier: outlier)) }

@@ -18,6 +18,7 @@ def small_blocks(monkeypatch):
         "_LINE": 64,
         "_BLOCK": 2048,
         "_PROBE": 32,
+        "_CACHED": 0,
     }.items():
         monkeypatch.setattr(_moments, name, value)
     monkeypatch.setattr(_zones, "_LIKELY", 2)

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from pyoutliers import _moments, _passes, _scratch, detect, detect_allocating, detect_into, moments
+from pyoutliers._moments import moments_of
 from pyoutliers._passes import go_through
 from pyoutliers._progress import Progress
 from pyoutliers._scratch import BLOCK
+from pyoutliers._zones import ZoneMap
 
 from .reference import found_in, one_liner
 
@@ -199,14 +201,28 @@ def test_threads_are_started_only_for_many_samples(monkeypatch):
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
 @pytest.mark.parametrize("size", [_moments._SHARED, 1_000_000, _moments._CACHED])
-def test_what_there_is_to_do_is_shared_and_comes_to_the_same(function, threads, size):
+def test_what_there_is_to_do_is_shared_and_comes_to_the_same(
+    function, threads, size, recwarn, monkeypatch
+):
+    started = []
+    start = _thread.start_new_thread
+    monkeypatch.setattr(
+        _thread, "start_new_thread", lambda *call: started.append(call) or start(*call)
+    )
+
+    def noted_moments(x, threads):
+        before = len(started)
+        found = moments_of(x, False, threads=threads, zones=ZoneMap(x, 50))
+        assert len(started) - before == min(threads, 3) - 1
+        return found[:2]
+
     for x in (
         np.random.default_rng(11).random(size),
         np.random.default_rng(12).random(size) - 0.5,
         np.random.default_rng(13).normal(size=size),
     ):
         x[[7, size // 2, -1]] = 97, -98, 99
-        assert moments(x, threads=threads) == moments(x)
+        assert noted_moments(x, threads) == noted_moments(x, 1) == moments(x)
         assert function(x, threads=threads) == one_liner(x).tolist()
     x[size - 3] = np.nan
     with pytest.raises(ValueError, match=rf"samples\[{size - 3}\] is NaN"):
@@ -214,8 +230,9 @@ def test_what_there_is_to_do_is_shared_and_comes_to_the_same(function, threads, 
     assert function(x, nan="omit", threads=threads) == function(x, nan="omit")
     # The squares overflow, which is no cause to warn on any thread.
     x[:] = 1e300
-    x[:BLOCK] = np.random.default_rng(14).normal(size=BLOCK)
-    assert moments(x, threads=threads) == moments(x)
+    x[:BLOCK] = np.random.default_rng(14).random(BLOCK)
+    assert noted_moments(x, threads) == noted_moments(x, 1) == moments(x)
+    assert not recwarn.list
 
 
 def test_how_many_blocks_are_gone_through_at_once_changes_nothing(monkeypatch):

@@ -136,8 +136,6 @@ final class Worker: @unchecked Sendable {
 
     /// How long a process whose socket is closed may take to be gone.
     private static let patience = Duration.milliseconds(200)
-    /// How long one may take to end that is made to.
-    private static let longestEnd = Duration.seconds(10)
 
     /// Why a call came to no answer.
     private enum Interruption: Error {
@@ -162,7 +160,7 @@ final class Worker: @unchecked Sendable {
             } else if process.isEnding, request.deadline.hasPassed {
                 error = .deadlineExceeded
             } else if case .ended(let end) = process.waitForEnd(
-                until: Deadline(after: process.isEnding ? Self.longestEnd : Self.patience))
+                until: Deadline(after: process.isEnding ? process.longestEnd : Self.patience))
             {
                 return .ended(end)
             } else {
@@ -170,7 +168,7 @@ final class Worker: @unchecked Sendable {
             }
         }
         process.terminate()
-        _ = process.waitForEnd(until: Deadline(after: Self.longestEnd))
+        _ = process.waitForEnd(until: Deadline(after: process.longestEnd))
         return error
     }
 

@@ -155,6 +155,9 @@ final class WorkerProcess: Sendable {
     /// Whether it has ended or is to end.
     var isEnding: Bool { state.withLock { $0.isEnding || $0.end != nil } }
 
+    /// How long it may take to end when it is made to: its grace, and what a busy machine takes.
+    var longestEnd: Duration { configuration.terminationGrace + .seconds(10) }
+
     /// Waits until it has ended.
     func waitForEnd(until deadline: Deadline = .never) -> End? { state.wait(until: deadline) { $0.end } }
 
