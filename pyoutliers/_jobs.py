@@ -29,6 +29,11 @@ def do_all(jobs: Iterable[Job], threads: int) -> None:
     BaseException
         What a job raises, the others having been begun or not; and KeyboardInterrupt. No thread is
         at work by then, and one that is yet to start or to end knows of none of the jobs.
+
+    Notes
+    -----
+    `go_through` would do them too. Its threads hand results over in order, which for three jobs of
+    0.2 ms took nearly all of what the second one saved.
     """
     if threads == 1:
         for job in jobs:

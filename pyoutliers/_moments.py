@@ -170,15 +170,15 @@ def moments_of(
     shift = 0.0 if conditioned else _first_finite(samples)
     merged = _Merged()
     is_cached = in_place and not shift and size <= _CACHED
-    # Threads share what there is to do with samples that are cached, and otherwise the samples.
-    sharing = threads if is_cached else 1
     at_once = 2 * _BLOCKS if is_cached else 1
-    stretch = (_BLOCKS if threads > 1 and not is_cached else 2 * _BLOCKS) * _BLOCK
+    # Threads share what there is to do with samples that are cached, and otherwise the samples.
+    on_jobs, on_samples = (threads, 1) if is_cached else (1, threads)
+    stretch = (_BLOCKS if on_samples > 1 else 2 * _BLOCKS) * _BLOCK
 
     def work(start: int, scratch: Scratch) -> list[Moments]:
         values = samples[start : start + stretch]
         if in_place and not shift and not few:
-            return _contiguous_moments(values, start, omit, scratch, zones, at_once, sharing)
+            return _contiguous_moments(values, start, omit, scratch, zones, at_once, on_jobs)
         found: list[Moments] = []
         for begin in range(0, values.size, _BLOCK):
             block = values[begin : begin + _BLOCK]
@@ -206,7 +206,7 @@ def moments_of(
                 work,
                 merged.add,
                 block=stretch,
-                threads=1 if is_cached else threads,
+                threads=on_samples,
                 calls_are_long=in_place and not shift,
                 progress=progress,
             )

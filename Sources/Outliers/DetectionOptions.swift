@@ -14,8 +14,8 @@ public struct DetectionOptions: Sendable, Hashable {
     public let nonFinite: NonFinite
     /// On how many threads one detection runs, at most. There are fewer where there is less than a million samples for each, half a million
     /// in ``OutlierDetector/Engine/native`` and in the first pass of the others over contiguous `Double` whose mean is not far from zero
-    /// beside the deviation, of which up to three share the work on 750 000 to a million; and ``OutlierDetector/Engine/subprocess``, which mostly reads
-    /// and writes text, runs on one.
+    /// beside the deviation, of which up to three share the work on 750 000 to a million; and ``OutlierDetector/Engine/subprocess``, which
+    /// mostly reads and writes text, runs on one.
     public let threads: Int
 
     /// Options.
