@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import _thread
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ._helpers import start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,7 +59,7 @@ def do_all(jobs: Iterable[Job], threads: int) -> None:
 
     try:
         for gate in gates:
-            _thread.start_new_thread(help_out, (gate,))
+            start(partial(help_out, gate))
         _do_some(left, 0)
     except BaseException as error:
         failures.append(error)

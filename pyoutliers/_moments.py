@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._arguments import omits_nan, samples_array, threads_count
+from ._cache import second_level_cache
 from ._jobs import do_all
 from ._passes import go_through
 from ._scratch import BLOCK, PART
+from ._zones import ZONE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     import numpy.typing as npt
@@ -22,39 +25,37 @@ if TYPE_CHECKING:
     from ._jobs import Job
     from ._progress import Progress
     from ._scratch import Scratch
-    from ._zones import ZoneMap
+    from ._zones import Notes, ZoneMap
 
     # Count, mean and sum of squared deviations.
     Moments = tuple[int, float, float]
+    AddUp = Callable[[npt.NDArray[np.float64]], tuple[float, float]]
 
 # The samples of a dot product. OpenBLAS would spread one of more than 10 000 over threads of its
 # own, which makes the sum depend on their number, and gets in the way of a caller that has threads
 # already. A short one rounds less, too: its kernels add up 16 sums or more side by side.
 _ROW = 8192
 
-# Those of a row that einsum adds up, and of one of the products that matmul makes in one call.
-_LINE = 512
+# The samples of a block, which has moments of its own.
+_BLOCK = 8 * BLOCK
 
-# The samples of a block of this pass. It has lines enough for matmul to let go of the GIL, which it
-# does for more than 500, and its 2 MiB are in some cache when they are looked at again: in the
-# second level, or in the third, which is as quick as numpy here. Half of it takes up to a tenth
-# longer.
-_BLOCK = 4 * BLOCK
+# Up to how many samples are one block; they are in the third-level cache, if anywhere.
+_CACHED = 2 * _BLOCK
 
-# How many blocks a thread goes through before anything is made of what came out: numpy's calls for
-# small arrays take as long for one block as for all of them, and keep the GIL from other threads.
-# One thread by itself goes through twice as many.
-_BLOCKS = 2
+# A block is gone through span by span: numpy squares each, adds it up and looks for its extremes,
+# in a call for each. Where the second-level cache has room for two spans of 1 MiB, the later calls
+# find one there: a million samples took 0.55 ms in such spans, 0.73 in spans of 2 MiB, and 0.83 at
+# once. With less room it is the core that numpy waits for, and the fewest calls are best: 2 MiB, or
+# all that is one block, which took a sixth to a third less where that cache has half a mebibyte.
+_FITS = second_level_cache() >= 2**21
 
-# Up to how many samples are gone through at once each time they are looked at, instead of block by
-# block. While their 8 MiB are in the third-level cache, the three passes over a million took a
-# sixth to a third less so; while others take it away, no less.
-_CACHED = 2 * _BLOCKS * _BLOCK
+# The samples of a line, for which there is one sum and one product. A span has lines enough for
+# matmul to let go of the GIL, which it does for more than 500.
+_LINE = 256 if _FITS else 512
+_SPAN = 512 * _LINE
 
-# From how many cached samples on threads share the sums, the squares and the extremes: this takes a
-# tenth off the time for a million. For fewer, or without extremes, a thread takes as long to start
-# as it saves; and to share the samples themselves takes longer than one thread.
-_SHARED = 750_000
+# What a caller does of a block that it shares with a helper, which comes later.
+_CALLERS = 0.52
 
 # How many samples tell whether the others need a shift, and whether it is likely to pay to note
 # extremes.
@@ -155,10 +156,10 @@ def moments_of(
         return math.nan, math.nan, 0
     in_place = _is_contiguous(samples)
     # This is all there is to do for few; of more, the first ones tell what will do.
-    few = size <= (PART if in_place else _ROW)
+    few = size <= (2 * BLOCK if in_place else _ROW)
     probe = samples if few else samples[:_PROBE]
     probe = probe if in_place else probe.astype(np.float64)
-    count, mean, squares = _raw_moments(probe)
+    count, mean, squares = _raw_moments(probe, _sums)
     conditioned = math.isfinite(squares)
     if conditioned and count == size:
         if progress is not None:
@@ -169,35 +170,36 @@ def moments_of(
         zones.expect(probe, mean, math.sqrt(squares / count), _BLOCK)
     shift = 0.0 if conditioned else _first_finite(samples)
     merged = _Merged()
-    is_cached = in_place and not shift and size <= _CACHED
-    at_once = 2 * _BLOCKS if is_cached else 1
-    # Threads share what there is to do with samples that are cached, and otherwise the samples.
-    on_jobs, on_samples = (threads, 1) if is_cached else (1, threads)
-    stretch = (_BLOCKS if on_samples > 1 else 2 * _BLOCKS) * _BLOCK
+    is_direct = in_place and not shift and not few
+    is_cached = is_direct and size <= _CACHED
+    block = size if is_cached else _BLOCK
+    # Threads share a block if it is the only one, and otherwise the blocks.
+    is_shared = is_cached and size > _BLOCK and threads > 1
+    if _FITS:
+        # Threads have longer calls: whenever two end at the same time, one waits for the GIL.
+        span = _SPAN if threads == 1 or size <= _BLOCK else 2 * _SPAN
+    else:
+        span = size if is_cached else _SPAN
 
-    def work(start: int, scratch: Scratch) -> list[Moments]:
-        values = samples[start : start + stretch]
-        if in_place and not shift and not few:
-            return _contiguous_moments(values, start, omit, scratch, zones, at_once, on_jobs)
-        found: list[Moments] = []
-        for begin in range(0, values.size, _BLOCK):
-            block = values[begin : begin + _BLOCK]
-            moments = _raw_moments(block) if in_place and not shift else None
-            if moments is None or not math.isfinite(moments[2]):
-                moments = _careful_moments(block, start + begin, shift, omit, scratch)
-            found.append(moments)
+    def work(start: int, scratch: Scratch) -> Moments:
+        values = samples[start : start + block]
+        notes = None if zones is None else zones.begin(start, values)
+        if is_direct and values.size >= _LINE:
+            found = _sums_of_block(values, notes, span, is_shared)
+            moments = _moments_of_sums(values.size, *found)
+            if not math.isfinite(moments[2]):
+                moments = _careful_moments(values, start, 0.0, omit, scratch)
+        else:
+            moments = _careful_moments(values, start, shift, omit, scratch, notes)
+        if notes is not None:
             count, mean, squares = moments
-            if zones is None or count < block.size:
-                continue
-            if zones.plan(start + begin, _BLOCK, 1)[0]:
-                zones.note(start + begin, block)
-                deviation = math.sqrt(squares / count)
-                zones.judge(start + begin, _BLOCK, 1, shift + mean, deviation)
-        return found
+            deviation = math.sqrt(squares / count) if count else math.nan
+            notes.finish(shift + mean, deviation)
+        return moments
 
-    if few and math.isnan(squares):
+    if size <= _ROW and math.isnan(squares):
         # Nothing overflows where the sum of squares does not.
-        go_through(size, work, merged.add, block=stretch, progress=progress)
+        go_through(size, work, merged.add, block=block, progress=progress)
     else:
         # Overflow has a defined result here; it must neither print a warning nor raise.
         with np.errstate(all="ignore"):
@@ -205,9 +207,9 @@ def moments_of(
                 size,
                 work,
                 merged.add,
-                block=stretch,
-                threads=on_samples,
-                calls_are_long=in_place and not shift,
+                block=block,
+                threads=1 if is_cached else threads,
+                calls_are_long=is_direct,
                 progress=progress,
             )
     count, mean, squares = merged.moments
@@ -224,103 +226,69 @@ class _Merged:
     def __init__(self) -> None:
         self.moments: Moments = 0, 0.0, 0.0
 
-    def add(self, _: int, blocks: list[Moments]) -> None:
-        for added, added_mean, added_squares in blocks:
-            if not added:
-                continue
-            count, mean, squares = self.moments
-            total = count + added
-            apart = added_mean - mean
-            mean += apart * (added / total)
-            squares += added_squares + apart * apart * count * (added / total)
-            self.moments = total, mean, squares
+    def add(self, _: int, moments: Moments) -> None:
+        added, added_mean, added_squares = moments
+        if not added:
+            return
+        count, mean, squares = self.moments
+        total = count + added
+        apart = added_mean - mean
+        mean += apart * (added / total)
+        squares += added_squares + apart * apart * count * (added / total)
+        self.moments = total, mean, squares
 
 
-def _contiguous_moments(
-    values: npt.NDArray[np.float64],
-    start: int,
-    omit: bool,
-    scratch: Scratch,
-    zones: ZoneMap | None,
-    at_once: int,
-    threads: int,
-) -> list[Moments]:
-    """Return the moments of each block of many contiguous values, and note what can be.
-
-    So many blocks at once are gone through for one thing and then for the next.
-    """
-    found: list[Moments] = []
-    blocks = -(-values.size // _BLOCK)
-    while len(found) < blocks:
-        first = len(found)
-        noted, count = False, blocks - first
-        if zones is not None:
-            noted, count = zones.plan(start + first * _BLOCK, _BLOCK, count)
-        some = values[first * _BLOCK : (first + count) * _BLOCK]
-        sums = _block_sums(some, start + first * _BLOCK, zones if noted else None, at_once, threads)
-        left = some.size
-        for total, raw in zip(*sums):
-            moments = _moments_of_sums(min(left, _BLOCK), total, raw)
-            if not math.isfinite(moments[2]):
-                begin = some.size - left
-                moments = _careful_moments(
-                    some[begin : begin + _BLOCK], start + first * _BLOCK + begin, 0.0, omit, scratch
-                )
-            found.append(moments)
-            left -= _BLOCK
-        taken, mean, squares = found[-1]
-        if zones is not None and noted and taken:
-            zones.judge(start + first * _BLOCK, _BLOCK, count, mean, math.sqrt(squares / taken))
-    return found
-
-
-def _block_sums(
-    values: npt.NDArray[np.float64], start: int, zones: ZoneMap | None, at_once: int, threads: int
-) -> list[list[float]]:
-    """Return the sums and the sums of squares of each block, and note it while it is cached.
-
-    What is behind the last whole block goes with it: by itself matmul would not let go of the GIL.
-    """
+def _sums_of_block(
+    values: npt.NDArray[np.float64], notes: Notes | None, span: int, is_shared: bool
+) -> tuple[float, float]:
+    """Return the sum and the sum of squares of contiguous values, and note their extremes."""
     count = values.size // _LINE
     lines = values[: count * _LINE].reshape(count, _LINE)
     rows, columns = lines[:, np.newaxis], lines[:, :, np.newaxis]
     sums = np.empty((2, count))
     squares = sums[1, :, np.newaxis, np.newaxis]
-    each = _BLOCK // _LINE
-    whole = count // each
-    for number in range(0, max(whole, 1), at_once):
-        after = number + at_once
-        begin, end = number * each, after * each if after < whole else count
-        jobs: list[Job] = [
-            partial(np.einsum, "ij->i", lines[begin:end], out=sums[0, begin:end]),
-            partial(np.matmul, rows[begin:end], columns[begin:end], squares[begin:end]),
-        ]
-        if zones is not None:
-            last = end * _LINE if end < count else values.size
-            block = values[begin * _LINE : last]
-            jobs.append(partial(zones.note, start + number * _BLOCK, block))
-        do_all(jobs, threads if zones is not None and values.size >= _SHARED else 1)
-    added: list[list[float]] = [[], []]
-    if count:
-        added = np.add.reduceat(sums, np.arange(0, count, each), axis=1).tolist()
+    each = span // _LINE
+
+    def jobs(begin: int, end: int) -> list[Job]:
+        # All at once: between two calls of numpy the GIL is held as short as can be.
+        found: list[Job] = []
+        while begin < end:
+            after = begin + each if 2 * (end - begin) > 3 * each else end
+            found += (
+                partial(np.einsum, "ij->i", lines[begin:after], out=sums[0, begin:after]),
+                partial(np.matmul, rows[begin:after], columns[begin:after], squares[begin:after]),
+            )
+            if notes is not None:
+                last = after * _LINE if after < count else values.size
+                found += notes.reductions(begin * _LINE, last)
+            begin = after
+        return found
+
+    if is_shared:
+        middle = int(values.size * _CALLERS) // ZONE * ZONE // _LINE
+        do_all([partial(_do, jobs(0, middle)), partial(_do, jobs(middle, count))], 2)
+    else:
+        _do(jobs(0, count))
+    total, raw = np.add.reduce(sums, axis=1).tolist()
     if count * _LINE < values.size:
-        more = _sums(values[count * _LINE :])
-        for of_blocks, of_few in zip(added, more):
-            if count % each:
-                of_blocks[-1] += of_few
-            else:
-                of_blocks.append(of_few)
-    return added
+        more_total, more_raw = _sums(values[count * _LINE :])
+        total, raw = total + more_total, raw + more_raw
+    return total, raw
 
 
-def _raw_moments(values: npt.NDArray[np.float64]) -> Moments:
+def _do(jobs: list[Job]) -> None:
+    for job in jobs:
+        job()
+
+
+def _raw_moments(values: npt.NDArray[np.float64], add_up: AddUp) -> Moments:
     """Return the moments of contiguous values.
 
     The squares are NaN where they would lose digits, infinity if they overflow or one is no number.
     """
     if not values.size:
         return 0, 0.0, 0.0
-    return _moments_of_sums(values.size, *_sums(values))
+    return _moments_of_sums(values.size, *add_up(values))
 
 
 def _moments_of_sums(count: int, total: float, raw: float) -> Moments:
@@ -346,16 +314,30 @@ def _sums(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     return total, squares
 
 
+def _sums_of_part(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Return the same in the fewest calls, which may warn."""
+    if values.size <= _ROW:
+        return _sums(values)
+    return _sums_of_block(values, None, values.size, False)
+
+
 def _careful_moments(
-    block: npt.NDArray[Any], start: int, shift: float, omit: bool, scratch: Scratch
+    block: npt.NDArray[Any],
+    start: int,
+    shift: float,
+    omit: bool,
+    scratch: Scratch,
+    notes: Notes | None = None,
 ) -> Moments:
-    """Return the moments of a shifted block, whatever is in it."""
-    if block.size <= PART:
-        return _part_moments(block, start, shift, omit, scratch)
+    """Return the moments of a shifted block, whatever is in it, and note its extremes."""
     merged = _Merged()
-    for begin in range(0, block.size, PART):
-        part = block[begin : begin + PART]
-        merged.add(start, [_part_moments(part, start + begin, shift, omit, scratch)])
+    for begin in range(0, block.size, _SPAN):
+        end = min(begin + _SPAN, block.size)
+        for first in range(begin, end, PART):
+            part = block[first : first + PART]
+            merged.add(start, _part_moments(part, start + first, shift, omit, scratch))
+        if notes is not None:
+            _do(notes.reductions(begin, end))
     return merged.moments
 
 
@@ -369,18 +351,18 @@ def _part_moments(
         shifted = values
     else:
         shifted = part
-    count, mean, squares = _raw_moments(shifted)
+    count, mean, squares = _raw_moments(shifted, _sums_of_part)
     # A mean that is finite proves that every sample is, so clean data pays for no search.
     if not math.isfinite(mean):
         finite = np.isfinite(part)
         if not (omit or finite.all()):
             refuse(part, start, int(finite.argmin()))
         shifted = shifted[finite]
-        count, mean, squares = _raw_moments(shifted)
+        count, mean, squares = _raw_moments(shifted, _sums_of_part)
     if not math.isfinite(squares):
         centred = values[:count]
         np.subtract(shifted, mean, centred)
-        total, squares = _sums(centred)
+        total, squares = _sums_of_part(centred)
         # The mean was rounded, so a little is left of it.
         mean += total / count
         squares = max(squares - total * (total / count), 0.0)
@@ -399,7 +381,8 @@ def _centre(block: npt.NDArray[Any], centre: float, values: npt.NDArray[np.float
     else:
         # Converting first keeps float32 and float16 from being subtracted in their own precision.
         np.copyto(values, block)
-        np.subtract(values, centre, values)
+        if centre:
+            np.subtract(values, centre, values)
 
 
 def refuse(block: npt.NDArray[Any], start: int, position: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ._helpers import start as start_helper
 from ._scratch import BLOCK, Scratch, borrow, give_back
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class _Team:
     def run(self) -> None:
         try:
             for _ in range(self._workers - 1):
-                _thread.start_new_thread(self._help, ())
+                start_helper(self._help)
             self._serve(self._progress)
         except BaseException as error:
             self._fail(error)

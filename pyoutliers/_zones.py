@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from ._bounds import EXTREMES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     import numpy.typing as npt
@@ -27,7 +29,7 @@ _UNSIGNED = {"f": np.dtype(np.uint32), "d": np.dtype(np.uint64)}
 # How many blocks are passed over after some that have outliers in most zones, or where the first
 # samples make that likely; the first time, and at most. To look for extremes costs a good third of
 # a block's first pass, and nothing is gained.
-_FIRST_PAUSE, _LONGEST_PAUSE = 4, 16
+_FIRST_PAUSE, _LONGEST_PAUSE = 2, 16
 
 # With so many outliers in a zone, on average, nearly all zones have some. A few by chance among the
 # first samples stand for less.
@@ -57,12 +59,10 @@ class ZoneMap:
         self._least.fill(lowest)
         self._greatest.fill(highest)
         self._threshold = threshold
-        # Where to go on taking notes, how many blocks to pass over if that one has outliers, and
-        # whether the last ones had few. Several threads set them, and nothing is wrong whichever is
-        # last.
+        # Where to go on taking notes, and how many blocks to pass over if that one has outliers.
+        # Several threads set them, and nothing is wrong whichever is last.
         self._next = 0
         self._pause = _FIRST_PAUSE
-        self._is_calm = False
         # Whether to see first if no sample has a minus sign, and none below zero can be an outlier.
         # Without one, floats are ordered as their bits are as unsigned integers; with one, these
         # are greater. So the greatest of them tells both, and the least does not matter.
@@ -92,84 +92,44 @@ class ZoneMap:
             values = sorted(probe.tolist())
             outside = len(values) - bisect_right(values, upper) + bisect_left(values, lower)
         if outside * ZONE > _LIKELY * probe.size:
-            self._next = max(self._next, self._pause * block)
-        else:
-            self._is_calm = True
+            self._pass_over(0, block)
         self._is_from_zero = lower <= 0 <= least
 
-    def plan(self, start: int, size: int, most: int) -> tuple[bool, int]:
-        """Tell whether to note the next blocks, and of how many this is true.
-
-        Parameters
-        ----------
-        start : int
-            Where they start.
-        size : int
-            The samples of a block.
-        most : int
-            How many blocks there are.
-
-        Returns
-        -------
-        tuple[bool, int]
-            Whether, and how many. To be judged, and thus planned anew, before more are noted.
-        """
-        if start < self._next:
-            return False, min(most, -(-(self._next - start) // size))
-        return True, most if self._is_calm else 1
-
-    def note(self, start: int, block: npt.NDArray[Any]) -> None:
-        """Note the extremes of a block's zones.
+    def begin(self, start: int, block: npt.NDArray[Any]) -> Notes | None:
+        """Begin to note a block, if it is likely to pay.
 
         Parameters
         ----------
         start : int
             Where the block starts, at the start of a zone.
         block : numpy.ndarray
-            It, with whole zones or the last samples. Of a zone with NaN nothing is known, and
-            infinity is an extreme.
-        """
-        first = start // ZONE
-        noted = slice(first, first - (-block.size // ZONE))
-        if self._bits is not None and self._is_from_zero:
-            bits = self._bits[noted]
-            _reduce(np.maximum, block.view(bits.dtype), bits)
-            if int(np.maximum.reduce(bits)) >> (8 * bits.itemsize - 1) == 0:
-                self._least[noted] = 0
-                return
-        _reduce(np.minimum, block, self._least[noted])
-        _reduce(np.maximum, block, self._greatest[noted])
+            It, with whole zones or the last samples.
 
-    def judge(self, start: int, size: int, blocks: int, mean: float, deviation: float) -> None:
-        """Pause for some blocks if it is likely that most zones have outliers.
-
-        Parameters
-        ----------
-        start : int
-            Where the blocks start that were noted.
-        size : int
-            The samples of a block.
-        blocks : int
-            How many these are. The last one speaks for all: it is whole, or nothing is left to
-            plan.
-        mean, deviation : float
-            Its moments.
+        Returns
+        -------
+        Notes, optional
+            What is to be done for it.
         """
-        end = start + blocks * size
+        return None if start < self._next else Notes(self, start, block)
+
+    def _judge(self, start: int, block: npt.NDArray[Any], mean: float, deviation: float) -> None:
+        """Pause for some blocks if it is likely that most zones have outliers."""
+        end = start + block.size
         if end >= self._size:
             return  # nothing is left to plan
         lower, upper = mean - self._threshold * deviation, mean + self._threshold * deviation
-        noted = slice((end - size) // ZONE, end // ZONE)
-        # Of so few numbers Python makes shorter work than numpy.
-        least, greatest = self._least[noted].tolist(), self._greatest[noted].tolist()
-        outside = sum(low < lower or high > upper for low, high in zip(least, greatest))
-        self._is_from_zero = lower <= 0 <= min(least)
-        self._is_calm = 2 * outside < len(least)
-        if self._is_calm:
+        noted = slice(start // ZONE, end // ZONE)
+        least, greatest = self._least[noted], self._greatest[noted]
+        outside = np.count_nonzero((least < lower) | (greatest > upper))
+        self._is_from_zero = lower <= 0 <= np.minimum.reduce(least)
+        if 2 * outside < least.size:
             self._pause = _FIRST_PAUSE
         else:
-            self._next = end + self._pause * size
-            self._pause = min(4 * self._pause, _LONGEST_PAUSE)
+            self._pass_over(end, block.size)
+
+    def _pass_over(self, start: int, block: int) -> None:
+        self._next = max(self._next, start + self._pause * block)
+        self._pause = min(4 * self._pause, _LONGEST_PAUSE)
 
     def reach(
         self, least: Bound, greatest: Bound
@@ -191,14 +151,93 @@ class ZoneMap:
         return ~(self._least >= least), ~(self._greatest <= greatest)
 
 
-def _reduce(ufunc: np.ufunc, block: npt.NDArray[Any], zones: npt.NDArray[Any]) -> None:
-    """Reduce each zone of a block to a number.
+class Notes:
+    """The extremes of one block's zones: some reductions, on any threads, and then the end.
+
+    Of a zone with NaN nothing is known, and infinity is an extreme.
+
+    Parameters
+    ----------
+    zones : ZoneMap
+        What takes them.
+    start : int
+        Where the block starts.
+    block : numpy.ndarray
+        Its samples.
+    """
+
+    def __init__(self, zones: ZoneMap, start: int, block: npt.NDArray[Any]) -> None:
+        self._zones = zones
+        self._start = start
+        self._block = block
+        # To the end: what a block is expected to be may change meanwhile.
+        self._is_by_bits = zones._bits is not None and zones._is_from_zero
+
+    def reductions(self, begin: int, end: int) -> list[Callable[[], None]]:
+        """Return what looks at a part of the block, to be called in any order.
+
+        Parameters
+        ----------
+        begin, end : int
+            Where in the block the part starts, at the start of a zone, and ends, likewise or with
+            the block.
+
+        Returns
+        -------
+        list of callable
+            Each is nearly nothing but one call of numpy.
+        """
+        zones, part = self._zones, self._block[begin:end]
+        first = (self._start + begin) // ZONE
+        noted = slice(first, first - (-part.size // ZONE))
+        if self._is_by_bits:
+            assert zones._bits is not None
+            bits = zones._bits[noted]
+            return _reductions(np.maximum, part.view(bits.dtype), bits)
+        least, greatest = zones._least[noted], zones._greatest[noted]
+        return _reductions(np.minimum, part, least) + _reductions(np.maximum, part, greatest)
+
+    def finish(self, mean: float, deviation: float) -> None:
+        """Make of the reductions what they tell, and plan what to note next.
+
+        Parameters
+        ----------
+        mean, deviation : float
+            The block's moments; NaN if there are none.
+        """
+        if self._is_by_bits:
+            assert self._zones._bits is not None
+            first = self._start // ZONE
+            noted = slice(first, first - (-self._block.size // ZONE))
+            bits = self._zones._bits[noted]
+            if int(np.maximum.reduce(bits)) >> (8 * bits.itemsize - 1) == 0:
+                self._zones._least[noted] = 0
+            else:
+                self._is_by_bits = False
+                for reduce in self.reductions(0, self._block.size):
+                    reduce()
+        if mean == mean:
+            self._zones._judge(self._start, self._block, mean, deviation)
+
+
+def _reductions(
+    ufunc: np.ufunc, part: npt.NDArray[Any], zones: npt.NDArray[Any]
+) -> list[Callable[[], None]]:
+    """Return what reduces each zone of a part to a number: whole ones together, and the rest."""
+    whole = part.size // ZONE
+    found: list[Callable[[], None]] = []
+    if whole:
+        rows = part[: whole * ZONE].reshape(whole, ZONE)
+        found.append(partial(_reduce, ufunc, rows, zones[:whole]))
+    if whole < zones.size:
+        found.append(partial(_reduce, ufunc, part[np.newaxis, whole * ZONE :], zones[whole:]))
+    return found
+
+
+def _reduce(ufunc: np.ufunc, rows: npt.NDArray[Any], zones: npt.NDArray[Any]) -> None:
+    """Reduce each row to a number.
 
     With `reduceat` two threads take a tenth longer; with ``out=`` numpy before 2.2 leaves out the
     last samples where strides are negative.
     """
-    whole = block.size // ZONE
-    if whole:
-        zones[:whole] = ufunc.reduce(block[: whole * ZONE].reshape(whole, ZONE), axis=1)
-    if whole < zones.size:
-        zones[whole:] = ufunc.reduce(block[whole * ZONE :])
+    zones[:] = ufunc.reduce(rows, axis=1)

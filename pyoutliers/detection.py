@@ -116,11 +116,11 @@ def detect_into(
     nan : {"raise", "omit"}
         Whether NaN and infinity are errors or left out of the moments and of the result.
     threads : int
-        How many threads to work on. A thread more is started for each million samples only, and has
-        ended its work when the call does. In the first pass over contiguous float64 whose mean is
-        not far from zero beside the deviation half as many are enough for more than 2**20 samples;
-        for 750 000 up to these there are three at most, and only where outliers seem to be rare.
-        The result does not depend on it.
+        How many threads to work on. A thread more is put to work for each million samples only. In
+        the first pass over contiguous float64 whose mean is not far from zero beside the deviation
+        half as many are enough, and two threads share 2**19 to 2**20. The result does not depend on
+        it. All have ended their work when the call returns; those that were started wait for 5 ms
+        whether another call has more for them, and know of nothing until then.
     progress : callable, optional
         Called with two integers about once per million samples: how many have been gone through,
         and how many that will be. There are two passes, and a third one where squares overflow.

@@ -1,8 +1,11 @@
 """What several of the tests set up."""
 
+import _thread
+import time
+
 import pytest
 
-from pyoutliers import _moments, _passes, _search, _zones, detection
+from pyoutliers import _helpers, _moments, _passes, _search, _zones, detection
 
 
 @pytest.fixture
@@ -10,13 +13,14 @@ def small_blocks(monkeypatch):
     """Little data takes all ways: many blocks, several parts and rows each, searched by words."""
     for module in (_moments, _passes, _search):
         monkeypatch.setattr(module, "BLOCK", 1024)
-    for module in (_search, _zones):
+    for module in (_moments, _search, _zones):
         monkeypatch.setattr(module, "ZONE", 128)
     for name, value in {
         "PART": 256,
         "_ROW": 64,
         "_LINE": 64,
-        "_BLOCK": 2048,
+        "_SPAN": 2048,
+        "_BLOCK": 4096,
         "_PROBE": 32,
         "_CACHED": 0,
     }.items():
@@ -26,3 +30,21 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(_search, "_FEW", 64)
     monkeypatch.setattr(_passes, "SAMPLES_PER_THREAD", 1)
     monkeypatch.setattr(_passes, "_GROUP", 2048)
+
+
+def wait_for_thread_count(count):
+    """Wait until no more threads are there: one that has done its work waits for more, and ends."""
+    deadline = time.monotonic() + 10
+    while _thread._count() > count and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert _thread._count() <= count
+
+
+@pytest.fixture
+def no_thread_is_left():
+    deadline = time.monotonic() + 10
+    while _helpers._waiting and time.monotonic() < deadline:
+        time.sleep(0.001)
+    before = _thread._count()
+    yield
+    wait_for_thread_count(before)

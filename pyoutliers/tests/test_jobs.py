@@ -15,6 +15,8 @@ from pyoutliers._jobs import do_all
 
 from .reference import PARENT
 
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 9])
 def test_each_job_is_done_once(threads):

@@ -9,31 +9,29 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from pyoutliers import _moments, _passes, _scratch, detect, detect_allocating, detect_into, moments
+from pyoutliers import (
+    _jobs,
+    _moments,
+    _passes,
+    _scratch,
+    detect,
+    detect_allocating,
+    detect_into,
+    moments,
+)
 from pyoutliers._moments import moments_of
 from pyoutliers._passes import go_through
 from pyoutliers._progress import Progress
 from pyoutliers._scratch import BLOCK
 from pyoutliers._zones import ZoneMap
 
+from .conftest import wait_for_thread_count
 from .reference import found_in, one_liner
 
 BLOCKS = 20
 
 
-def wait_for_thread_count(count):
-    """Wait until no more threads are there: one that has done its work is about to end."""
-    deadline = time.monotonic() + 10
-    while _thread._count() > count and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert _thread._count() == count
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left():
-    before = _thread._count()
-    yield
-    wait_for_thread_count(before)
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 def allocating(x, **options):
@@ -50,7 +48,8 @@ def eager(monkeypatch):
     """Threads for any two blocks."""
     monkeypatch.setattr(_passes, "SAMPLES_PER_THREAD", BLOCK)
     monkeypatch.setattr(_passes, "_GROUP", BLOCK)
-    monkeypatch.setattr(_moments, "_BLOCKS", 1)
+    monkeypatch.setattr(_moments, "_BLOCK", BLOCK)
+    monkeypatch.setattr(_moments, "_CACHED", 0)
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
@@ -189,7 +188,7 @@ def test_threads_are_started_only_for_many_samples(monkeypatch):
     monkeypatch.delattr(_thread, "start_new_thread")
     # Of contiguous float64 that need no shift fewer are enough.
     for x in (
-        np.zeros(_moments._SHARED),
+        np.zeros(_moments._BLOCK + 1),
         np.zeros(_passes.SAMPLES_PER_THREAD * 2, np.float32),
         np.zeros((_passes.SAMPLES_PER_THREAD * 2, 2))[:, 0],
         np.full(_passes.SAMPLES_PER_THREAD * 2, 7.0),
@@ -200,20 +199,20 @@ def test_threads_are_started_only_for_many_samples(monkeypatch):
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
-@pytest.mark.parametrize("size", [_moments._SHARED, 1_000_000, _moments._CACHED])
-def test_what_there_is_to_do_is_shared_and_comes_to_the_same(
-    function, threads, size, recwarn, monkeypatch
+@pytest.mark.parametrize("size", [_moments._BLOCK + 1, 1_000_000, _moments._CACHED])
+@pytest.mark.parametrize("fits", [False, True])
+def test_two_threads_share_a_block_and_come_to_the_same(
+    function, threads, size, fits, recwarn, monkeypatch
 ):
+    monkeypatch.setattr(_moments, "_FITS", fits)
     started = []
-    start = _thread.start_new_thread
-    monkeypatch.setattr(
-        _thread, "start_new_thread", lambda *call: started.append(call) or start(*call)
-    )
+    start = _jobs.start
+    monkeypatch.setattr(_jobs, "start", lambda work: started.append(work) or start(work))
 
     def noted_moments(x, threads):
         before = len(started)
         found = moments_of(x, False, threads=threads, zones=ZoneMap(x, 50))
-        assert len(started) - before == min(threads, 3) - 1
+        assert len(started) - before == (1 if threads > 1 else 0)
         return found[:2]
 
     for x in (
@@ -235,22 +234,23 @@ def test_what_there_is_to_do_is_shared_and_comes_to_the_same(
     assert not recwarn.list
 
 
-def test_how_many_blocks_are_gone_through_at_once_changes_nothing(monkeypatch):
-    x = np.random.default_rng(10).normal(0.3, size=21 * BLOCK + 77)
+@pytest.mark.parametrize("size", [21 * BLOCK + 77, 13 * BLOCK + 1])
+def test_how_many_samples_are_gone_through_at_once_changes_nothing(size, monkeypatch):
+    x = np.random.default_rng(10).normal(0.3, size=size)
     x[9 * BLOCK :] += 1e9  # digits would be lost there
-    expected = moments(x)
-    for blocks in (1, 2, 3):
-        monkeypatch.setattr(_moments, "_BLOCKS", blocks)
-        for cached in (0, x.size):
-            monkeypatch.setattr(_moments, "_CACHED", cached)
-            assert moments(x) == expected
+    x[3] = 1e12
+    expected = moments(x), detect(x)
+    for fits in (False, True):
+        monkeypatch.setattr(_moments, "_FITS", fits)
+        for span in (BLOCK // 2, BLOCK, 3 * BLOCK):
+            monkeypatch.setattr(_moments, "_SPAN", span)
+            assert (moments(x), detect(x)) == expected
 
 
 @pytest.mark.parametrize(
     "size", [524_288 + 20_000, 524_288 + 1, 3 * 524_288 + 32_768, 3 * 524_288 + 300]
 )
 def test_what_is_left_over_at_the_end_is_summed_alike_on_any_number_of_threads(size):
-    """The number of threads changes how many blocks are a stretch, even where none is started."""
     for seed in range(20):
         x = np.random.default_rng(seed).random(size)
         assert moments(x, threads=2) == moments(x)

@@ -38,11 +38,17 @@ def test_only_zones_with_outliers_are_searched(dtype, threads, monkeypatch):
     assert found_in(x, threads=threads) == places == one_liner(x).tolist()
 
 
-@pytest.mark.parametrize("size", [SIZE, SIZE + 1, 12 * BLOCK, 12 * BLOCK + 511, 16 * BLOCK + 513])
+@pytest.mark.parametrize(
+    "size", [SIZE, *(n * BLOCK + k for n in (12, 24) for k in (0, 1, 511, 513))]
+)
 def test_the_last_samples_are_noted_whatever_their_number(size):
-    _, is_open = noted(calm(size))
+    x = calm(size)
+    _, is_open = noted(x)
     assert is_open.size == -(-size // ZONE)
     assert not is_open.any()
+    for value in (1e4, -1e4):
+        x[-1] = value
+        assert found_in(x) == [size - 1]
 
 
 @pytest.mark.parametrize("start", [0, -50, 50, -1000])
@@ -111,8 +117,8 @@ def test_notes_are_taken_again_after_a_wild_start():
     x = calm(200 * BLOCK)
     x[: 20 * BLOCK] = np.random.default_rng(14).normal(50, 400, 20 * BLOCK)
     _, is_open = noted(x)
-    # The longest pause after the start, and what was not noted of it.
-    assert np.count_nonzero(is_open) < (20 + 2 * 17 + 2) * (BLOCK // ZONE)
+    # The first two pauses, and what was noted in between.
+    assert np.count_nonzero(is_open) < (16 + 8 + 64 + 2) * (BLOCK // ZONE)
     assert found_in(x) == one_liner(x).tolist()
 
 

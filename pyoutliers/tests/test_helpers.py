@@ -1,0 +1,134 @@
+"""Helpers: threads that wait a moment for more to do, and end by themselves."""
+
+import _thread
+import threading
+import time
+import weakref
+from functools import partial
+
+import pytest
+
+from pyoutliers import _helpers
+
+from .reference import in_a_fresh_process
+
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """A helper waits long enough for a slow machine."""
+    monkeypatch.setattr(_helpers, "_PATIENCE", 1.0)
+
+
+def do(work=lambda: None):
+    """Have a helper do something and wait for it; return which thread it was."""
+    done = threading.Event()
+    who = []
+
+    def noted():
+        work()
+        who.append(threading.get_ident())
+        done.set()
+
+    _helpers.start(noted)
+    assert done.wait(10)
+    return who[0]
+
+
+def wait_for_waiting(count):
+    deadline = time.monotonic() + 10
+    while len(_helpers._waiting) != count and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert len(_helpers._waiting) == count
+
+
+def test_one_that_waits_is_called_again(patient):
+    before = _thread._count()
+    first = do()
+    for _ in range(50):
+        wait_for_waiting(1)
+        assert do() == first
+        assert _thread._count() == before + 1
+    assert first != threading.get_ident()
+
+
+def test_it_ends_by_itself():
+    before = _thread._count()
+    do()
+    wait_for_waiting(0)
+    deadline = time.monotonic() + 10
+    while _thread._count() > before and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert _thread._count() == before
+
+
+def test_helpers_are_as_many_as_there_is_work_at_the_same_time(patient):
+    before = _thread._count()
+    for _ in range(3):
+        all_of_them = threading.Barrier(4)
+        for _ in range(3):
+            _helpers.start(partial(all_of_them.wait, 10))
+        all_of_them.wait(10)
+        wait_for_waiting(3)
+        assert _thread._count() == before + 3
+
+
+def test_one_that_waits_keeps_nothing_of_what_it_has_done(patient):
+    class Work:
+        def __call__(self):
+            pass
+
+    for _ in range(2):
+        work = Work()
+        held = weakref.ref(work)
+        do(work)
+        wait_for_waiting(1)
+        del work
+        assert held() is None
+
+
+def test_all_is_done_whenever_it_comes(monkeypatch):
+    """Also while a helper is about to end, for which it has been waiting."""
+    monkeypatch.setattr(_helpers, "_PATIENCE", 0.0001)
+    done = []
+    for number in range(3000):
+        _helpers.start(lambda number=number: done.append(number))
+        deadline = time.monotonic() + 10
+        while len(done) <= number and time.monotonic() < deadline:
+            pass
+        assert done[-1] == number
+        pause = time.perf_counter() + (number % 30) * 1e-5
+        while time.perf_counter() < pause:
+            pass
+
+
+def test_one_that_is_taken_and_told_nothing_ends(patient, monkeypatch):
+    """So it is when an interruption comes in between."""
+    monkeypatch.setattr(_helpers, "_PATIENCE", 0.1)
+    monkeypatch.setattr(_helpers, "_LONGEST", 0.1)
+    before = _thread._count()
+    do()
+    wait_for_waiting(1)
+    _helpers._waiting.pop()
+    assert _thread._count() == before + 1  # it is found to have ended at the end
+
+
+def test_a_child_has_none_of_its_parents():
+    code = """if True:
+        import os, sys, warnings
+        warnings.simplefilter("ignore")  # CPython 3.12 warns of any thread
+        import numpy as np
+        from pyoutliers import _helpers, detect
+        _helpers._PATIENCE = 2.0
+        x = np.zeros(900_000)
+        x[7] = 1
+        detect(x, threads=2)
+        while not _helpers._waiting:
+            pass
+        child = os.fork()
+        if child == 0:
+            os._exit(len(_helpers._waiting) + (detect(x, threads=2) != [7]))
+        print(len(_helpers._waiting), os.waitpid(child, 0)[1])
+        """
+    assert in_a_fresh_process(code).stdout == "1 0\n"
