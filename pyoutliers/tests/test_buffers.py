@@ -129,8 +129,8 @@ def peak(size, dtype, nan):
 @pytest.mark.parametrize("nan", [False, True])
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 def test_memory_does_not_grow_with_the_data(dtype, nan):
-    peak(100_000, dtype, nan)  # the thread's scratch and numpy's caches
-    small, large = peak(100_000, dtype, nan), peak(5_000_000, dtype, nan)
+    peak(3_000_000, dtype, nan)  # the thread's scratch and numpy's caches
+    small, large = peak(3_000_000, dtype, nan), peak(6_000_000, dtype, nan)
     assert large < 2 * 2**20
     assert abs(large - small) < 16 * 2**10
 
