@@ -1,9 +1,16 @@
 import CSearch
 import Testing
 
-/// The search in C, with AVX2 where there is it and with the vectors of every processor, against two comparisons.
+/// The search in C, with the vectors of every processor and with all wider ones that this one has, against two comparisons.
 @Suite struct SearchTests {
     private typealias Search = (UnsafeRawPointer, Int, Double, Double, Int, UnsafeMutablePointer<Int>) -> Int
+
+    private static var searches: [(String, Search)] {
+        var all: [(String, Search)] = unsafe [("best", csearch_beyond), ("baseline", csearch_beyond_baseline)]
+        if let search = unsafe csearch_beyond_avx2() { unsafe all.append(("AVX2", search)) }
+        if let search = unsafe csearch_beyond_avx512() { unsafe all.append(("AVX-512", search)) }
+        return unsafe all
+    }
 
     private static let capacity = Int(CSEARCH_CAPACITY)
 
@@ -25,10 +32,10 @@ import Testing
         for offset in [0, 1 << 40] {
             let expected = samples.indices.filter { samples[$0] < -1 || samples[$0] > 1 }.map { $0 + offset }
             for shift in [0, 8, 3] {
-                let best = unsafe found(samples, shift: shift, offset: offset, csearch_beyond)
-                let baseline = unsafe found(samples, shift: shift, offset: offset, csearch_beyond_baseline)
-                #expect(best == expected, "best, \(description()), shift \(shift)")
-                #expect(baseline == expected, "baseline, \(description()), shift \(shift)")
+                for unsafe (name, search) in unsafe Self.searches {
+                    let positions = unsafe found(samples, shift: shift, offset: offset, search)
+                    #expect(positions == expected, "\(name), \(description()), shift \(shift)")
+                }
             }
         }
     }
