@@ -45,31 +45,33 @@ INLINE intptr_t put(uint64_t mask, intptr_t offset, intptr_t *positions) {
     return count;
 }
 
-// Sets the masks of all whole words of the samples.
-INLINE void mark_all(const double *samples, intptr_t words, double lower, double upper, uint64_t *masks) {
-    intptr_t length = words / STRIPS;
-    for (intptr_t i = 0; i < length; i++) {
-        for (int strip = 0; strip < STRIPS; strip++) {
-            intptr_t word = i + strip * length;
-            mark(samples + WORD * word, lower, upper, masks + word);
-        }
-    }
-    for (intptr_t word = STRIPS * length; word < words; word++) {
-        mark(samples + WORD * word, lower, upper, masks + word);
-    }
-}
+typedef intptr_t (*put_function)(uint64_t mask, intptr_t offset, intptr_t *positions);
 
-// Writes the positions among the samples behind the last whole word.
-INLINE intptr_t put_rest(
+// The positions in the first strip are written on the way: while those in the others are, nothing is read.
+INLINE intptr_t search(
     const double *samples,
-    intptr_t start,
     intptr_t count,
     double lower,
     double upper,
     intptr_t offset,
-    intptr_t *positions) {
-    intptr_t found = 0;
-    for (intptr_t i = start; i < count; i++) {
+    intptr_t *positions,
+    put_function put_mask) {
+    uint64_t masks[CSEARCH_CAPACITY / WORD];
+    intptr_t words = count / WORD, length = words / STRIPS, found = 0;
+    for (intptr_t word = 0; word < length; word++) {
+        for (int strip = 0; strip < STRIPS; strip++) {
+            intptr_t other = word + strip * length;
+            mark(samples + WORD * other, lower, upper, masks + other);
+        }
+        found += put_mask(masks[word], offset + WORD * word, positions + found);
+    }
+    for (intptr_t word = STRIPS * length; word < words; word++) {
+        mark(samples + WORD * word, lower, upper, masks + word);
+    }
+    for (intptr_t word = length; word < words; word++) {
+        found += put_mask(masks[word], offset + WORD * word, positions + found);
+    }
+    for (intptr_t i = WORD * words; i < count; i++) {
         double value;
         memcpy(&value, (const char *)samples + sizeof value * i, sizeof value);
         positions[found] = offset + i;
@@ -78,20 +80,9 @@ INLINE intptr_t put_rest(
     return found;
 }
 
-INLINE intptr_t
-search(const double *samples, intptr_t count, double lower, double upper, intptr_t offset, intptr_t *positions) {
-    uint64_t masks[CSEARCH_CAPACITY / WORD];
-    intptr_t words = count / WORD, found = 0;
-    mark_all(samples, words, lower, upper, masks);
-    for (intptr_t word = 0; word < words; word++) {
-        found += put(masks[word], offset + WORD * word, positions + found);
-    }
-    return found + put_rest(samples, WORD * words, count, lower, upper, offset, positions + found);
-}
-
 intptr_t csearch_beyond_baseline(
     const void *samples, intptr_t count, double lower, double upper, intptr_t offset, intptr_t *positions) {
-    return search(samples, count, lower, upper, offset, positions);
+    return search(samples, count, lower, upper, offset, positions, put);
 }
 
 #if defined(__x86_64__)
@@ -107,14 +98,21 @@ static bool has_avx512(void) {
 
 __attribute__((target("avx2,bmi,popcnt"))) static intptr_t search_avx2(
     const void *samples, intptr_t count, double lower, double upper, intptr_t offset, intptr_t *positions) {
-    return search(samples, count, lower, upper, offset, positions);
+    return search(samples, count, lower, upper, offset, positions, put);
 }
 
 #define AVX512 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx512vbmi2,bmi,popcnt")))
 
+static const uint8_t all_numbers[WORD] = {
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+    22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+    44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63,
+};
+
 // Writes the same, eight at a time: one instruction moves the numbers of the bits that are set together.
-AVX512 static inline intptr_t put_compressed(uint64_t mask, __m512i numbers, intptr_t offset, intptr_t *positions) {
+AVX512 static inline intptr_t put_compressed(uint64_t mask, intptr_t offset, intptr_t *positions) {
     if (mask == 0) return 0;
+    __m512i numbers = _mm512_loadu_si512(all_numbers);
     int count = __builtin_popcountll(mask);
     __m512i those = _mm512_maskz_compress_epi8(mask, numbers), offsets = _mm512_set1_epi64(offset);
     for (int i = 0; i < count; i += LANES) {
@@ -127,16 +125,7 @@ AVX512 static inline intptr_t put_compressed(uint64_t mask, __m512i numbers, int
 
 AVX512 static intptr_t search_avx512(
     const void *samples, intptr_t count, double lower, double upper, intptr_t offset, intptr_t *positions) {
-    uint64_t masks[CSEARCH_CAPACITY / WORD];
-    intptr_t words = count / WORD, found = 0;
-    mark_all(samples, words, lower, upper, masks);
-    uint8_t first_numbers[WORD];
-    for (int i = 0; i < WORD; i++) first_numbers[i] = (uint8_t)i;
-    __m512i numbers = _mm512_loadu_si512(first_numbers);
-    for (intptr_t word = 0; word < words; word++) {
-        found += put_compressed(masks[word], numbers, offset + WORD * word, positions + found);
-    }
-    return found + put_rest(samples, WORD * words, count, lower, upper, offset, positions + found);
+    return search(samples, count, lower, upper, offset, positions, put_compressed);
 }
 
 csearch_function csearch_beyond_avx2(void) { return has_avx2() ? search_avx2 : NULL; }

@@ -5,17 +5,22 @@ import Testing
 @Suite struct SearchTests {
     private typealias Search = (UnsafeRawPointer, Int, Double, Double, Int, UnsafeMutablePointer<Int>) -> Int
 
-    private static var searches: [(String, Search)] {
-        var all: [(String, Search)] = unsafe [("best", csearch_beyond), ("baseline", csearch_beyond_baseline)]
-        if let search = unsafe csearch_beyond_avx2() { unsafe all.append(("AVX2", search)) }
-        if let search = unsafe csearch_beyond_avx512() { unsafe all.append(("AVX-512", search)) }
-        return unsafe all
+    private typealias Way = (name: String, find: (_ samples: [Double], _ shift: Int, _ offset: Int) -> [Int])
+
+    private static var ways: [Way] {
+        func way(_ name: String, _ search: @escaping Search) -> Way {
+            (name, { unsafe found($0, shift: $1, offset: $2, search) })
+        }
+        var all = unsafe [way("best", csearch_beyond), way("baseline", csearch_beyond_baseline)]
+        if let search = unsafe csearch_beyond_avx2() { unsafe all.append(way("AVX2", search)) }
+        if let search = unsafe csearch_beyond_avx512() { unsafe all.append(way("AVX-512", search)) }
+        return all
     }
 
     private static let capacity = Int(CSEARCH_CAPACITY)
 
     /// What is found among samples that start so many bytes behind an aligned address.
-    private func found(_ samples: [Double], shift: Int, offset: Int, _ search: Search) -> [Int] {
+    private static func found(_ samples: [Double], shift: Int, offset: Int, _ search: Search) -> [Int] {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 8 * samples.count + shift, alignment: 64)
         defer { unsafe memory.deallocate() }
         for (index, sample) in samples.enumerated() {
@@ -32,9 +37,9 @@ import Testing
         for offset in [0, 1 << 40] {
             let expected = samples.indices.filter { samples[$0] < -1 || samples[$0] > 1 }.map { $0 + offset }
             for shift in [0, 8, 3] {
-                for unsafe (name, search) in unsafe Self.searches {
-                    let positions = unsafe found(samples, shift: shift, offset: offset, search)
-                    #expect(positions == expected, "\(name), \(description()), shift \(shift)")
+                for way in Self.ways {
+                    let positions = way.find(samples, shift, offset)
+                    #expect(positions == expected, "\(way.name), \(description()), shift \(shift)")
                 }
             }
         }
