@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,11 +21,30 @@ _PATIENCE = 0.005
 # comes in between.
 _LONGEST = 1.0
 
-# Those that wait. Adding, taking out and removing are each one step that no thread interrupts.
+# Those that wait, and all that have not ended. Adding, taking out and removing are each one step
+# that no thread interrupts.
 _waiting: list[_Helper] = []
+_alive: set[_Helper] = set()
+
+
+def _forget_all() -> None:
+    _waiting.clear()
+    _alive.clear()
+
+
+def _end_all() -> None:
+    """Wait for helpers to end: in CPython 3.11.2 one that comes to work later uses freed memory."""
+    deadline = time.monotonic() + _LONGEST
+    while _alive and time.monotonic() < deadline:
+        try:
+            _waiting.pop().tell(None)
+        except IndexError:
+            time.sleep(0.0001)
+
 
 # The threads of the parent are not in a child.
-os.register_at_fork(after_in_child=_waiting.clear)
+os.register_at_fork(after_in_child=_forget_all)
+atexit.register(_end_all)
 
 
 def start(work: Work) -> None:
@@ -32,8 +53,8 @@ def start(work: Work) -> None:
     Parameters
     ----------
     work : callable
-        Called without arguments; must not raise. If an interruption ends this function, it may be
-        called or not.
+        Called without arguments, or never: if an interruption ends this function, or holds it up
+        for long. It must not raise.
 
     Raises
     ------
@@ -45,9 +66,31 @@ def start(work: Work) -> None:
     except IndexError:
         helper = _Helper()
         helper.tell(work)
-        _thread.start_new_thread(helper.run, ())
+        _alive.add(helper)
+        try:
+            _thread.start_new_thread(helper.run, ())
+        except BaseException:
+            _alive.discard(helper)
+            raise
     else:
         helper.tell(work)
+
+
+def wait_through(wait: Callable[[], object], interruptions: int = 3) -> None:
+    """Wait, and again after each of so many interruptions, which come back at the end.
+
+    Parameters
+    ----------
+    wait : callable
+        Called without arguments, more than once.
+    interruptions : int
+        A last one ends the wait. One that comes before this function has begun is the caller's.
+    """
+    try:
+        if interruptions > 1:
+            wait_through(wait, interruptions - 1)
+    finally:
+        wait()
 
 
 class _Helper:
@@ -60,18 +103,22 @@ class _Helper:
         self._gate.acquire()
         self._work: Work | None = None
 
-    def tell(self, work: Work) -> None:
-        """Tell it what to do next: by whoever made it, or took it out of those that wait."""
+    def tell(self, work: Work | None) -> None:
+        """Tell it what to do next, or to end: by whoever made it or took it out of `_waiting`."""
         self._work = work
         self._gate.release()
 
     def run(self) -> None:
-        while self._is_told():
-            work, self._work = self._work, None
-            assert work is not None
-            work()
-            del work
-            _waiting.append(self)
+        try:
+            while self._is_told():
+                work, self._work = self._work, None
+                if work is None:
+                    return
+                work()
+                del work
+                _waiting.append(self)
+        finally:
+            _alive.discard(self)
 
     def _is_told(self) -> bool:
         if self._gate.acquire(timeout=_PATIENCE):
@@ -79,5 +126,6 @@ class _Helper:
         try:
             _waiting.remove(self)
         except ValueError:
+            # Somebody has just taken it, and is about to tell.
             return self._gate.acquire(timeout=_LONGEST)
         return False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._helpers import start
+from ._helpers import start, wait_through
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,7 +31,8 @@ def do_all(jobs: Iterable[Job], threads: int) -> None:
     ------
     BaseException
         What a job raises, the others having been begun or not; and KeyboardInterrupt. No thread is
-        at work by then, and one that is yet to start or to end knows of none of the jobs.
+        at work by then, and one that is yet to start or to end knows of none of the jobs, unless
+        more signals than `wait_through` takes raise while they are waited for.
 
     Notes
     -----
@@ -57,24 +58,22 @@ def do_all(jobs: Iterable[Job], threads: int) -> None:
                 failures.append(error)
                 left.clear()
 
+    def wait() -> None:
+        left.clear()
+        for gate in gates:
+            with gate:
+                pass
+
     try:
         for gate in gates:
             start(partial(help_out, gate))
         _do_some(left, 0)
-    except BaseException as error:
-        failures.append(error)
     finally:
-        is_over = False
-        while not is_over:
-            # They are at work in the caller's memory: an interruption does not end the wait.
-            try:
-                left.clear()
-                for gate in gates:
-                    with gate:
-                        pass
-                is_over = True
-            except BaseException as error:
-                failures.append(error)
+        # They are at work in the caller's memory: an interruption does not end the wait.
+        try:
+            wait_through(wait)
+        finally:
+            wait()
     if failures:
         try:
             raise failures[0]

@@ -16,7 +16,7 @@ from ._scratch import BLOCK, PART
 from ._zones import ZONE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     import numpy.typing as npt
@@ -234,7 +234,7 @@ class _Merged:
         total = count + added
         apart = added_mean - mean
         mean += apart * (added / total)
-        squares += added_squares + apart * apart * count * (added / total)
+        squares += added_squares + apart * apart * (count * (added / total))
         self.moments = total, mean, squares
 
 
@@ -276,7 +276,7 @@ def _sums_of_block(
     return total, raw
 
 
-def _do(jobs: list[Job]) -> None:
+def _do(jobs: Iterable[Job]) -> None:
     for job in jobs:
         job()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._helpers import start as start_helper
+from ._helpers import wait_through
 from ._scratch import BLOCK, Scratch, borrow, give_back
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def go_through(
     ------
     BaseException
         What `work` raises for the first of the blocks for which it does; what `take` or the
-        progress raises; and KeyboardInterrupt. All threads have ended by then.
+        progress raises; and KeyboardInterrupt. All threads have ended their work by then, unless
+        more signals than `wait_through` takes raise while they are waited for.
     """
     if starts is None:
         starts = range(0, size, block)
@@ -142,25 +144,28 @@ class _Team:
         self._failure: BaseException | None = None
         self._helping = 0  # helpers at work
         self._is_closed = False  # to further helpers
+        self._is_served = False  # all that the caller has begun has been handed over
 
     def run(self) -> None:
+        failure = None
         try:
-            for _ in range(self._workers - 1):
-                start_helper(self._help)
-            self._serve(self._progress)
-        except BaseException as error:
-            self._fail(error)
-        finally:
-            is_over = False
-            while not is_over:
+            try:
+                for _ in range(self._workers - 1):
+                    start_helper(self._help)
+                self._serve(self._progress)
+                self._is_served = True
+            except BaseException as error:
+                self._fail(error)
+            finally:
                 # They are at work in the caller's memory: an interruption does not end the wait.
                 try:
+                    wait_through(self._wait_for_helpers)
+                finally:
                     self._wait_for_helpers()
-                    is_over = True
-                except BaseException as error:
-                    self._fail(error)
-        progress, failure = self._progress, self._failure
-        self._let_go()
+            failure = self._failure
+        finally:
+            progress = self._progress
+            self._let_go()
         if failure is not None:
             try:
                 raise failure
@@ -185,6 +190,9 @@ class _Team:
     def _wait_for_helpers(self) -> None:
         with self._lock:
             self._is_closed = True
+            if not self._is_served and self._failure is None:
+                # An interruption came while another one was being noted.
+                self._failure = KeyboardInterrupt()
             self._tell_change()
         self._wait_until(lambda: not self._helping)
 

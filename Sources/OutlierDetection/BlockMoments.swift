@@ -18,7 +18,7 @@ struct BlockMoments {
         let apart = (other.shift - shift) + (other.mean - mean)
         let weight = Double(other.count) / total
         mean += apart * weight
-        squares += other.squares + apart * apart * Double(count) * weight
+        squares += other.squares + apart * apart * (Double(count) * weight)
         count += other.count
     }
 }

@@ -65,6 +65,13 @@ import Testing
         #expect(try Reference.detector(engine).detect([1e200, -1e200, 0, 1, 2]).isEmpty)
     }
 
+    @Test(arguments: [OutlierDetector.Engine.embedded, .native, .worker])
+    func `a sample far from many does not overflow`(engine: OutlierDetector.Engine) throws {
+        // The square of how far it is, times how many the others are, would.
+        let samples = (0..<1 << 20).map { $0.isMultiple(of: 2) ? 1e149 : -1e149 } + [3e152]
+        #expect(try Reference.detector(engine).detect(samples) == [1 << 20])
+    }
+
     @Test(arguments: OutlierDetector.Engine.allCases)
     func `deviations whose squares underflow do not overrun the indices`(engine: OutlierDetector.Engine) throws {
         // The standard deviation rounds to zero, so every sample but the mean is further away than that.

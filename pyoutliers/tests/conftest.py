@@ -43,8 +43,9 @@ def wait_for_thread_count(count):
 @pytest.fixture
 def no_thread_is_left():
     deadline = time.monotonic() + 10
-    while _helpers._waiting and time.monotonic() < deadline:
+    while _helpers._alive and time.monotonic() < deadline:
         time.sleep(0.001)
     before = _thread._count()
     yield
     wait_for_thread_count(before)
+    _helpers._alive.clear()  # of those that a test kept from being started

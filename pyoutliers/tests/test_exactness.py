@@ -8,7 +8,7 @@ import pytest
 from pyoutliers import detect_into, moments
 from pyoutliers._bounds import bounds
 
-from .reference import exact_moments, found_in
+from .reference import exact_moments, found_in, one_liner
 
 FLOATS = ["f8", "f4", "f2"]
 INTEGERS = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
@@ -202,3 +202,11 @@ def test_outliers_of_any_density_are_found(size, every):
     x[outliers] += rng.choice([-3, 3], outliers.size)
     _, deviation = moments(x)
     assert found_in(x, threshold=2 / deviation) == outliers.tolist()
+
+
+def test_a_few_samples_far_from_many_do_not_overflow():
+    """The square of how far they are, times how many the others are, would."""
+    x = (np.random.default_rng(1).random(2**20 + 1) - 0.5) * 1e150
+    x[-1] = 3e152
+    assert found_in(x) == [x.size - 1] == one_liner(x).tolist()
+    assert moments(x) == pytest.approx((x.mean(), x.std()), rel=1e-12)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pyoutliers import detect_into
+from pyoutliers import _moments, detect_into
 from pyoutliers._moments import moments_of
 from pyoutliers._scratch import BLOCK
 from pyoutliers._search import Search
@@ -12,6 +12,14 @@ from pyoutliers._zones import ZONE, ZoneMap
 from .reference import found_in, one_liner
 
 SIZE = 12 * BLOCK + ZONE // 2
+
+
+@pytest.fixture(params=[False, True])
+def several_blocks(request, monkeypatch):
+    """Whether samples that are one block have several."""
+    if request.param:
+        monkeypatch.setattr(_moments, "_CACHED", 0)
+        monkeypatch.setattr(_moments, "_BLOCK", 4 * BLOCK)
 
 
 def noted(samples, threshold=2.0):
@@ -82,7 +90,7 @@ def test_an_outlier_at_any_place_around_the_edge_of_a_zone_is_found():
             assert found_in(y) == [place]
 
 
-def test_zones_that_are_calm_by_themselves_only():
+def test_zones_that_are_calm_by_themselves_only(several_blocks):
     """Each block is of one value, nearly; most are far from the mean of all."""
     steps = np.repeat([0.0, 0, 0, 0, 0, 900, 0, 0, 0, 0, 0, 0], BLOCK)
     x = steps + np.random.default_rng(12).random(steps.size)
@@ -124,7 +132,7 @@ def test_notes_are_taken_again_after_a_wild_start():
 
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 @pytest.mark.parametrize("value", [-1e4, -0.0, -1e-40, 0.0, 1e4])
-def test_signs_in_a_zone_of_samples_that_are_above_zero_elsewhere(value, dtype):
+def test_signs_in_a_zone_of_samples_that_are_above_zero_elsewhere(value, dtype, several_blocks):
     """Those that have none are ordered by their bits."""
     x = calm(dtype=dtype)
     for place in (0, 8 * BLOCK - 1, 8 * BLOCK + 5, SIZE - ZONE, SIZE - 1):
@@ -137,7 +145,7 @@ def test_signs_in_a_zone_of_samples_that_are_above_zero_elsewhere(value, dtype):
 
 
 @pytest.mark.parametrize("level", [0, 30, 1000])
-def test_the_least_matters_where_the_lower_bound_is_above_zero(level):
+def test_the_least_matters_where_the_lower_bound_is_above_zero(level, several_blocks):
     x = calm() + level
     x[[4 * BLOCK, 9 * BLOCK]] = [0, level + 1000]
     _, is_open = noted(x)
@@ -148,14 +156,14 @@ def test_the_least_matters_where_the_lower_bound_is_above_zero(level):
     assert (4 * BLOCK in expected) == (level > 0)
 
 
-def test_a_level_that_rises_is_noted_as_well():
+def test_a_level_that_rises_is_noted_as_well(several_blocks):
     x = calm() + np.repeat([0, 0, 0, 0, 0, 0, 400, 400, 400, 400, 400, 400, 400], BLOCK)[:SIZE]
     x[11 * BLOCK] = 5000
     assert found_in(x) == one_liner(x).tolist() == [11 * BLOCK]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_block_with_what_is_not_finite_is_searched(value):
+def test_a_block_with_what_is_not_finite_is_searched(value, several_blocks):
     x = calm()
     x[6 * BLOCK + 9] = value
     x[[6 * BLOCK + 8, 9 * BLOCK]] = 1e6
