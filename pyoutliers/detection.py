@@ -116,10 +116,11 @@ def detect_into(
     nan : {"raise", "omit"}
         Whether NaN and infinity are errors or left out of the moments and of the result.
     threads : int
-        How many threads to work on. A thread more is put to work for each million samples only. In
-        the first pass over contiguous float64 whose mean is not far from zero beside the deviation
-        half as many are enough, and two threads share 2**19 to 2**20. The result does not depend on
-        it. All have ended their work when the call returns; those that were started wait for 5 ms
+        How many threads to work on, at most. In the first pass several work on contiguous float64
+        whose mean is no further from zero than 2.6 deviations: half a million samples for each, and
+        two on 2**19 to 2**20. With others it is one, since two would take longer. In the second
+        pass a thread has a million of those that are searched. The result does not depend on it.
+        All have ended their work when the call returns; those that were started wait for 5 ms
         whether another call has more for them, and know of nothing until then.
     progress : callable, optional
         Called with two integers about once per million samples: how many have been gone through,

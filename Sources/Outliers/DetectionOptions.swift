@@ -12,10 +12,10 @@ public struct DetectionOptions: Sendable, Hashable {
     public let threshold: Double
     /// What happens to NaN and infinity.
     public let nonFinite: NonFinite
-    /// On how many threads one detection runs, at most. There are fewer where there is less than a million samples for each, half a million
-    /// in ``OutlierDetector/Engine/native`` and in the first pass of the others over contiguous `Double` whose mean is not far from zero
-    /// beside the deviation, of which up to three share the work on 750 000 to a million; and ``OutlierDetector/Engine/subprocess``, which
-    /// mostly reads and writes text, runs on one.
+    /// On how many threads one detection runs, at most. Each has half a million samples at least. ``OutlierDetector/Engine/native`` gains by
+    /// them with all types. In Python several go through contiguous `Double` whose mean is no further from zero than 2.6 deviations, and two
+    /// through half a million to a million of these; the first pass over others has one thread, and of those that are searched for outliers
+    /// a thread has a million. ``OutlierDetector/Engine/subprocess``, which mostly reads and writes text, runs on one.
     public let threads: Int
 
     /// Options.

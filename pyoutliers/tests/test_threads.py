@@ -186,16 +186,28 @@ def test_a_thread_that_starts_when_all_is_done_touches_nothing(eager, monkeypatc
 
 def test_threads_are_started_only_for_many_samples(monkeypatch):
     monkeypatch.delattr(_thread, "start_new_thread")
-    # Of contiguous float64 that need no shift fewer are enough.
+    few = _passes.SAMPLES_PER_THREAD * 2
+    normal = np.random.default_rng(15).normal(size=few)
     for x in (
+        # Of contiguous float64 that need no shift fewer are enough.
         np.zeros(_moments._BLOCK + 1),
-        np.zeros(_passes.SAMPLES_PER_THREAD * 2, np.float32),
-        np.zeros((_passes.SAMPLES_PER_THREAD * 2, 2))[:, 0],
-        np.full(_passes.SAMPLES_PER_THREAD * 2, 7.0),
+        # These are searched, as most stretches have outliers.
+        normal.astype(np.float32),
+        np.repeat(normal, 2)[::2],
+        normal + 7,
     ):
-        assert detect(x[:-1], threads=8) == []
+        assert len(detect(x[:-1], threads=8)) == len(detect(x[:-1]))
         with pytest.raises(AttributeError):
             detect(x, threads=2)
+
+
+def test_the_first_pass_over_what_is_converted_or_shifted_is_of_one_thread(monkeypatch):
+    monkeypatch.delattr(_thread, "start_new_thread")
+    size = _passes.SAMPLES_PER_THREAD * 3
+    for x in (np.ones(size, np.float32), np.ones((size, 2))[:, 0], np.full(size, 7.0)):
+        assert moments(x, threads=8) == (x[0], 0)
+    with pytest.raises(AttributeError):
+        moments(np.zeros(size), threads=8)
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
