@@ -313,7 +313,7 @@ import Testing
         ]
         #expect(errors.map { $0?.escape?.views.map(\.argument) } == [["value"], ["value"], ["value"]])
         try python.run("pass")  // where what was given up on a thread that was not attached is released
-        #expect(errors.allSatisfy { $0?.escape?.views[0].lease.hasEnded == true })
+        #expect(errors.allSatisfy { $0?.escape?.views[0].lease.ends == true })
         #expect(array == [1, 2, 3])
     }
 

@@ -271,3 +271,12 @@ final class Counter: Sendable {
 func sleepBriefly() {
     usleep(1000)
 }
+
+extension PythonLease {
+    /// Whether it ends within ten seconds: another test may hold all of Python's objects for a moment (gc.get_objects).
+    var ends: Bool {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while !hasEnded && ContinuousClock.now < deadline { sleepBriefly() }
+        return hasEnded
+    }
+}

@@ -48,7 +48,7 @@ import Testing
         let seen: [Int] = try python.evaluate("writable_kept[-1].tolist()")
         #expect(seen == [7, 9, 3])
         try python.run("writable_kept.pop()")
-        #expect(escape.views[0].lease.hasEnded)
+        #expect(escape.views[0].lease.ends)
     }
 
     @Test func `a local variable`() throws {
@@ -120,7 +120,7 @@ import Testing
         let bytes = unsafe array.withUnsafeBytes { unsafe Array($0) }
         #expect(bytes == [1, 1, 0])
         try python.run("writable_kept.pop()")
-        #expect(escape.views[0].lease.hasEnded)
+        #expect(escape.views[0].lease.ends)
     }
 
     @Test func `a copy is made only when a view escaped`() throws {

@@ -40,12 +40,13 @@ def wait_for_thread_count(count):
     assert _thread._count() <= count
 
 
+# Before any test.
+THREADS = _thread._count()
+
+
 @pytest.fixture
 def no_thread_is_left():
-    deadline = time.monotonic() + 10
-    while _helpers._alive and time.monotonic() < deadline:
-        time.sleep(0.001)
-    before = _thread._count()
+    wait_for_thread_count(THREADS)
     yield
-    wait_for_thread_count(before)
+    wait_for_thread_count(THREADS)
     _helpers._alive.clear()  # of those that a test kept from being started
