@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     Work = Callable[[], object]
 
-# For how many seconds a helper waits for more to do. To start a thread and to end it costs some
-# 0.1 ms, a quarter of which the caller spends in starting it: nothing beside a longer pause.
+# For how many seconds a helper waits for more to do. A detection in a million samples took 43 to
+# 79 µs more if it started a thread, 30 of which the caller spends in that: nothing beside a longer
+# pause.
 _PATIENCE = 0.005
 
 # How long one waits for whoever has taken it to say what for. It is never said if an interruption

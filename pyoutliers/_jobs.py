@@ -23,7 +23,7 @@ def do_all(jobs: Iterable[Job], threads: int) -> None:
     ----------
     jobs : iterable of callable
         Called without arguments: from the first one on by the caller, from the last one on by the
-        helpers, which come later: by 50 µs if they waited, and twice that if they are started.
+        helpers, which come later: by some 50 µs if they have to be started.
     threads : int
         How many threads to work on; on no more than there are jobs.
 

@@ -147,24 +147,10 @@ class _Team:
         self._is_served = False  # all that the caller has begun has been handed over
 
     def run(self) -> None:
-        failure = None
         try:
-            try:
-                for _ in range(self._workers - 1):
-                    start_helper(self._help)
-                self._serve(self._progress)
-                self._is_served = True
-            except BaseException as error:
-                self._fail(error)
-            finally:
-                # They are at work in the caller's memory: an interruption does not end the wait.
-                try:
-                    wait_through(self._wait_for_helpers)
-                finally:
-                    self._wait_for_helpers()
-            failure = self._failure
+            self._serve_and_wait()
+            progress, failure = self._progress, self._failure
         finally:
-            progress = self._progress
             self._let_go()
         if failure is not None:
             try:
@@ -174,6 +160,21 @@ class _Team:
         if progress is not None:
             progress.advance(self._size - self._passed)
             progress.tell_in_time()
+
+    def _serve_and_wait(self) -> None:
+        try:
+            for _ in range(self._workers - 1):
+                start_helper(self._help)
+            self._serve(self._progress)
+            self._is_served = True
+        except BaseException as error:
+            self._fail(error)
+        finally:
+            # They are at work in the caller's memory: an interruption does not end the wait.
+            try:
+                wait_through(self._wait_for_helpers)
+            finally:
+                self._wait_for_helpers()
 
     def _help(self) -> None:
         with self._lock:

@@ -171,7 +171,7 @@ class Notes:
         self._start = start
         self._block = block
         # To the end: what a block is expected to be may change meanwhile.
-        self._is_by_bits = zones._bits is not None and zones._is_from_zero
+        self._bits = zones._bits if zones._is_from_zero else None
 
     def reductions(self, begin: int, end: int) -> list[Callable[[], None]]:
         """Return what looks at a part of the block, to be called in any order.
@@ -187,14 +187,11 @@ class Notes:
         list of callable
             Each is nearly nothing but one call of numpy.
         """
-        zones, part = self._zones, self._block[begin:end]
-        first = (self._start + begin) // ZONE
-        noted = slice(first, first - (-part.size // ZONE))
-        if self._is_by_bits:
-            assert zones._bits is not None
-            bits = zones._bits[noted]
-            return _reductions(np.maximum, part.view(bits.dtype), bits)
-        least, greatest = zones._least[noted], zones._greatest[noted]
+        part = self._block[begin:end]
+        noted = _zones_of(self._start + begin, part.size)
+        if self._bits is not None:
+            return _reductions(np.maximum, part.view(self._bits.dtype), self._bits[noted])
+        least, greatest = self._zones._least[noted], self._zones._greatest[noted]
         return _reductions(np.minimum, part, least) + _reductions(np.maximum, part, greatest)
 
     def finish(self, mean: float, deviation: float) -> None:
@@ -205,19 +202,23 @@ class Notes:
         mean, deviation : float
             The block's moments; NaN if there are none.
         """
-        if self._is_by_bits:
-            assert self._zones._bits is not None
-            first = self._start // ZONE
-            noted = slice(first, first - (-self._block.size // ZONE))
-            bits = self._zones._bits[noted]
+        if self._bits is not None:
+            noted = _zones_of(self._start, self._block.size)
+            bits = self._bits[noted]
             if int(np.maximum.reduce(bits)) >> (8 * bits.itemsize - 1) == 0:
                 self._zones._least[noted] = 0
             else:
-                self._is_by_bits = False
+                self._bits = None
                 for reduce in self.reductions(0, self._block.size):
                     reduce()
-        if mean == mean:
+        if not math.isnan(mean):
             self._zones._judge(self._start, self._block, mean, deviation)
+
+
+def _zones_of(start: int, size: int) -> slice:
+    """Return which zones so many samples are, from the start of one on; the last may be less."""
+    first = start // ZONE
+    return slice(first, first - (-size // ZONE))
 
 
 def _reductions(

@@ -12,10 +12,10 @@ public struct DetectionOptions: Sendable, Hashable {
     public let threshold: Double
     /// What happens to NaN and infinity.
     public let nonFinite: NonFinite
-    /// On how many threads one detection runs, at most. Each has half a million samples at least. ``OutlierDetector/Engine/native`` gains by
-    /// them with all types. In Python several go through contiguous `Double` whose mean is no further from zero than 2.6 deviations, and two
-    /// through half a million to a million of these; the first pass over others has one thread, and of those that are searched for outliers
-    /// a thread has a million. ``OutlierDetector/Engine/subprocess``, which mostly reads and writes text, runs on one.
+    /// On how many threads one detection runs, at most. In ``OutlierDetector/Engine/native`` each has half a million samples at least. In
+    /// Python so it is in the first pass over contiguous `Double` whose mean is no further from zero than 2.6 deviations, but two share half
+    /// a million to a million; the first pass over others has one thread, and of those that are searched for outliers a thread has a million.
+    /// ``OutlierDetector/Engine/subprocess``, which mostly reads and writes text, runs on one.
     public let threads: Int
 
     /// Options.
