@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,9 @@ from ._cache import second_level_cache
 from ._jobs import do_all
 from ._passes import go_through
 from ._scratch import BLOCK, PART
-from ._zones import ZONE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     import numpy.typing as npt
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     # Count, mean and sum of squared deviations.
     Moments = tuple[int, float, float]
-    AddUp = Callable[[npt.NDArray[np.float64]], tuple[float, float]]
+    Floats = npt.NDArray[np.float64]
+    AddUp = Callable[[Floats], tuple[float, float]]
 
 # The samples of a dot product. OpenBLAS would spread one of more than 10 000 over threads of its
 # own, which makes the sum depend on their number, and gets in the way of a caller that has threads
@@ -42,20 +43,21 @@ _BLOCK = 8 * BLOCK
 # Up to how many samples are one block; they are in the third-level cache, if anywhere.
 _CACHED = 2 * _BLOCK
 
-# A block is gone through span by span: numpy squares each, adds it up and looks for its extremes,
+# A block is gone through span by span: numpy adds each up, squares it and looks for its extremes,
 # in a call for each. Where the second-level cache has room for two spans of 1 MiB, the later calls
-# find one there: a million samples took 0.55 ms in such spans, 0.73 in spans of 2 MiB, and 0.83 at
-# once. With less room it is the core that numpy waits for, and the fewest calls are best: 2 MiB, or
-# all that is one block, which took a sixth to a third less where that cache has half a mebibyte.
+# find one there: a detection in a million samples took an eighth longer in spans of 2 MiB, and half
+# as long again at once. With less room it is the core that numpy waits for, and the fewest calls
+# are best: 2 MiB, or all that is one block.
 _FITS = second_level_cache() >= 2**21
 
 # The samples of a line, for which there is one sum and one product. A span has lines enough for
-# matmul to let go of the GIL, which it does for more than 500.
+# numpy to let go of the GIL meanwhile, which it does for more than 500.
 _LINE = 256 if _FITS else 512
 _SPAN = 512 * _LINE
 
-# What a caller does of a block that it shares with a helper, which comes later.
-_CALLERS = 0.52
+# Of two threads whose calls end at the same time one waits for the GIL, and the fewer they are the
+# less: two took a twentieth longer in spans of 1 MiB, or of 4, than of 2.
+_LONG_SPAN = 2**18
 
 # How many samples tell whether the others need a shift, and whether it is likely to pay to note
 # extremes.
@@ -68,6 +70,15 @@ _CONDITION = 8.0
 
 _FLOAT64 = np.dtype(np.float64)
 _ONES = np.ones(_ROW)
+
+
+def _einsum_dots(lines: Floats, others: Floats, out: Floats) -> Floats:
+    """Do what `numpy.vecdot` does, before numpy 2.0, and more slowly."""
+    found: Floats = np.einsum("...j,...j->...", lines, others, out=out)
+    return found
+
+
+_dots = getattr(np, "vecdot", _einsum_dots)
 
 
 def moments(samples: AnyBuffer, *, nan: str = "raise", threads: int = 1) -> tuple[float, float]:
@@ -177,11 +188,10 @@ def moments_of(
     # shifted takes many short calls: two threads, which wait for the GIL after each, took 1.4 to
     # 1.9 times as long as one.
     is_shared = is_cached and size > _BLOCK and threads > 1
-    if _FITS:
-        # Threads have longer calls: whenever two end at the same time, one waits for the GIL.
-        span = _SPAN if threads == 1 or size <= _BLOCK else 2 * _SPAN
+    if threads > 1 and size > _BLOCK:
+        span = _LONG_SPAN
     else:
-        span = size if is_cached else _SPAN
+        span = _SPAN if _FITS or not is_cached else size
 
     def work(start: int, scratch: Scratch) -> Moments:
         values = samples[start : start + block]
@@ -246,31 +256,21 @@ def _sums_of_block(
     """Return the sum and the sum of squares of contiguous values, and note their extremes."""
     count = values.size // _LINE
     lines = values[: count * _LINE].reshape(count, _LINE)
-    rows, columns = lines[:, np.newaxis], lines[:, :, np.newaxis]
     sums = np.empty((2, count))
-    squares = sums[1, :, np.newaxis, np.newaxis]
+
+    def jobs(begin: int, end: int, each: int) -> Iterator[Job]:
+        if begin == end:
+            return iter(())
+        parts = lines[begin:end].reshape(-1, each, _LINE)
+        totals, squares = sums[:, begin:end].reshape(2, -1, each)
+        if notes is None:
+            return map(partial, repeat(_add_up), parts, totals, squares)
+        reductions = notes.reductions(begin * _LINE, end * _LINE, each * _LINE)
+        return map(partial, repeat(_add_up), parts, totals, squares, *reductions)
+
     each = span // _LINE
-
-    def jobs(begin: int, end: int) -> list[Job]:
-        # All at once: between two calls of numpy the GIL is held as short as can be.
-        found: list[Job] = []
-        while begin < end:
-            after = begin + each if 2 * (end - begin) > 3 * each else end
-            found += (
-                partial(np.einsum, "ij->i", lines[begin:after], out=sums[0, begin:after]),
-                partial(np.matmul, rows[begin:after], columns[begin:after], squares[begin:after]),
-            )
-            if notes is not None:
-                last = after * _LINE if after < count else values.size
-                found += notes.reductions(begin * _LINE, last)
-            begin = after
-        return found
-
-    if is_shared:
-        middle = int(values.size * _CALLERS) // ZONE * ZONE // _LINE
-        do_all([partial(_do, jobs(0, middle)), partial(_do, jobs(middle, count))], 2)
-    else:
-        _do(jobs(0, count))
+    whole = count - count % each
+    do_all(chain(jobs(0, whole, each), jobs(whole, count, count - whole)), 2 if is_shared else 1)
     total, raw = np.add.reduce(sums, axis=1).tolist()
     if count * _LINE < values.size:
         more_total, more_raw = _sums(values[count * _LINE :])
@@ -278,9 +278,12 @@ def _sums_of_block(
     return total, raw
 
 
-def _do(jobs: Iterable[Job]) -> None:
-    for job in jobs:
-        job()
+def _add_up(lines: Floats, totals: Floats, squares: Floats, *reductions: Job) -> None:
+    """Write the sum and the sum of squares of each line, and do what else finds them in a cache."""
+    _dots(lines, _ONES[:_LINE], totals)
+    _dots(lines, lines, squares)
+    for reduce in reductions:
+        reduce()
 
 
 def _raw_moments(values: npt.NDArray[np.float64], add_up: AddUp) -> Moments:
@@ -339,7 +342,8 @@ def _careful_moments(
             part = block[first : first + PART]
             merged.add(start, _part_moments(part, start + first, shift, omit, scratch))
         if notes is not None:
-            _do(notes.reductions(begin, end))
+            for reduce in chain.from_iterable(notes.reductions(begin, end, end - begin)):
+                reduce()
     return merged.moments
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from functools import partial
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +12,13 @@ import numpy as np
 from ._bounds import EXTREMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from typing import Any
 
     import numpy.typing as npt
 
     from ._bounds import Bound
+    from ._jobs import Job
 
 # The samples of a zone: so many that two numbers for each are nothing, and so few that an outlier
 # does not have much searched that has none.
@@ -86,14 +87,10 @@ class ZoneMap:
             The samples of a block.
         """
         lower, upper = mean - self._threshold * deviation, mean + self._threshold * deviation
-        least = float(np.minimum.reduce(probe))
-        outside = 0
-        if least < lower or float(np.maximum.reduce(probe)) > upper:
-            values = sorted(probe.tolist())
-            outside = len(values) - bisect_right(values, upper) + bisect_left(values, lower)
+        outside = np.count_nonzero((probe < lower) | (probe > upper))
         if outside * ZONE > _LIKELY * probe.size:
             self._pass_over(0, block)
-        self._is_from_zero = lower <= 0 <= least
+        self._is_from_zero = lower <= 0 <= float(np.minimum.reduce(probe))
 
     def begin(self, start: int, block: npt.NDArray[Any]) -> Notes | None:
         """Begin to note a block, if it is likely to pay.
@@ -173,26 +170,36 @@ class Notes:
         # To the end: what a block is expected to be may change meanwhile.
         self._bits = zones._bits if zones._is_from_zero else None
 
-    def reductions(self, begin: int, end: int) -> list[Callable[[], None]]:
-        """Return what looks at a part of the block, to be called in any order.
+    def reductions(self, begin: int, end: int, each: int) -> list[Iterator[Job]]:
+        """Return what looks at a stretch of the block, part by part, to be called in any order.
 
         Parameters
         ----------
         begin, end : int
-            Where in the block the part starts, at the start of a zone, and ends, likewise or with
-            the block.
+            Where in the block it starts, at the start of a zone, and ends. What is less than a zone
+            there is left to `finish`.
+        each : int
+            The samples of a part: whole zones, or all.
 
         Returns
         -------
-        list of callable
-            Each is nearly nothing but one call of numpy.
+        list of iterator of callable
+            Each iterator has one for each part, which is nearly nothing but one call of numpy.
         """
-        part = self._block[begin:end]
-        noted = _zones_of(self._start + begin, part.size)
+        whole = (end - begin) // ZONE
+        if not whole:
+            return []
+        noted = _zones_of(self._start + begin, whole * ZONE)
+        part = self._block[begin : begin + whole * ZONE]
+        shape = -1, each // ZONE, ZONE
         if self._bits is not None:
-            return _reductions(np.maximum, part.view(self._bits.dtype), self._bits[noted])
-        least, greatest = self._zones._least[noted], self._zones._greatest[noted]
-        return _reductions(np.minimum, part, least) + _reductions(np.maximum, part, greatest)
+            part = part.view(self._bits.dtype)
+            return [_reductions(np.maximum, part.reshape(shape), self._bits[noted])]
+        parts = part.reshape(shape)
+        return [
+            _reductions(np.minimum, parts, self._zones._least[noted]),
+            _reductions(np.maximum, parts, self._zones._greatest[noted]),
+        ]
 
     def finish(self, mean: float, deviation: float) -> None:
         """Make of the reductions what they tell, and plan what to note next.
@@ -202,17 +209,32 @@ class Notes:
         mean, deviation : float
             The block's moments; NaN if there are none.
         """
+        size = self._block.size
+        self._note_rest()
         if self._bits is not None:
-            noted = _zones_of(self._start, self._block.size)
+            noted = _zones_of(self._start, size)
             bits = self._bits[noted]
             if int(np.maximum.reduce(bits)) >> (8 * bits.itemsize - 1) == 0:
                 self._zones._least[noted] = 0
             else:
                 self._bits = None
-                for reduce in self.reductions(0, self._block.size):
+                for reduce in chain.from_iterable(self.reductions(0, size, size)):
                     reduce()
+                self._note_rest()
         if not math.isnan(mean):
             self._zones._judge(self._start, self._block, mean, deviation)
+
+    def _note_rest(self) -> None:
+        """Note the last zone, if it is less than one."""
+        rest = self._block[self._block.size // ZONE * ZONE :]
+        if not rest.size:
+            return
+        zone = (self._start + self._block.size) // ZONE
+        if self._bits is not None:
+            self._bits[zone] = np.maximum.reduce(rest.view(self._bits.dtype))
+        else:
+            self._zones._least[zone] = np.minimum.reduce(rest)
+            self._zones._greatest[zone] = np.maximum.reduce(rest)
 
 
 def _zones_of(start: int, size: int) -> slice:
@@ -221,24 +243,10 @@ def _zones_of(start: int, size: int) -> slice:
     return slice(first, first - (-size // ZONE))
 
 
-def _reductions(
-    ufunc: np.ufunc, part: npt.NDArray[Any], zones: npt.NDArray[Any]
-) -> list[Callable[[], None]]:
-    """Return what reduces each zone of a part to a number: whole ones together, and the rest."""
-    whole = part.size // ZONE
-    found: list[Callable[[], None]] = []
-    if whole:
-        rows = part[: whole * ZONE].reshape(whole, ZONE)
-        found.append(partial(_reduce, ufunc, rows, zones[:whole]))
-    if whole < zones.size:
-        found.append(partial(_reduce, ufunc, part[np.newaxis, whole * ZONE :], zones[whole:]))
-    return found
-
-
-def _reduce(ufunc: np.ufunc, rows: npt.NDArray[Any], zones: npt.NDArray[Any]) -> None:
-    """Reduce each row to a number.
-
-    With `reduceat` two threads take a tenth longer; with ``out=`` numpy before 2.2 leaves out the
-    last samples where strides are negative.
-    """
-    zones[:] = ufunc.reduce(rows, axis=1)
+def _reductions(ufunc: np.ufunc, parts: npt.NDArray[Any], zones: npt.NDArray[Any]) -> Iterator[Job]:
+    """Return what reduces the rows of each part to numbers."""
+    if parts.strides[-1] < 0:
+        # Not in this direction: with ``out=`` numpy before 2.2 would leave out the last samples.
+        parts = parts[..., ::-1]
+    zones = zones.reshape(parts.shape[:-1])
+    return map(partial, repeat(ufunc.reduce), parts, repeat(1), repeat(None), zones)

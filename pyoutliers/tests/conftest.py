@@ -13,13 +13,14 @@ def small_blocks(monkeypatch):
     """Little data takes all ways: many blocks, several parts and rows each, searched by words."""
     for module in (_moments, _passes, _search):
         monkeypatch.setattr(module, "BLOCK", 1024)
-    for module in (_moments, _search, _zones):
+    for module in (_search, _zones):
         monkeypatch.setattr(module, "ZONE", 128)
     for name, value in {
         "PART": 256,
         "_ROW": 64,
         "_LINE": 64,
         "_SPAN": 2048,
+        "_LONG_SPAN": 2048,
         "_BLOCK": 4096,
         "_PROBE": 32,
         "_CACHED": 0,
