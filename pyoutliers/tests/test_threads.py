@@ -161,12 +161,14 @@ def test_an_interruption_ends_all_threads(eager):
 
 
 def test_a_thread_that_cannot_be_started_is_told(eager, monkeypatch):
-    start, started = _thread.start_new_thread, []
+    start, started, refused = _thread.start_new_thread, [], threading.Event()
 
-    def refuse(*arguments):
+    def refuse(run, arguments):
         if started:
+            refused.set()
             raise RuntimeError("can't start new thread")
-        started.append(start(*arguments))
+        # Not done before the next one is needed, which it would be in its place.
+        started.append(start(lambda: refused.wait() and run(*arguments), ()))
 
     monkeypatch.setattr(_thread, "start_new_thread", refuse)
     with pytest.raises(RuntimeError, match="can't start"):
