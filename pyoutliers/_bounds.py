@@ -83,7 +83,8 @@ def _narrowed(bound: float, dtype: np.dtype[Any]) -> np.floating[Any]:
         return dtype.type(largest if bound > 0 else -math.inf)
     nearest = dtype.type(bound)
     if float(nearest) > bound:
-        nearest = np.nextafter(nearest, dtype.type(-math.inf))
+        with np.errstate(under="ignore"):
+            nearest = np.nextafter(nearest, dtype.type(-math.inf))
     return nearest
 
 

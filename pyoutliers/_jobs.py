@@ -65,20 +65,20 @@ def do_all(jobs: Iterable[Job], threads: int) -> None:
                 pass
 
     try:
-        for gate in gates:
-            start(partial(help_out, gate))
-        _do_some(left, 0)
-    finally:
-        # They are at work in the caller's memory: an interruption does not end the wait.
         try:
-            wait_through(wait)
+            for gate in gates:
+                start(partial(help_out, gate))
+            _do_some(left, 0)
         finally:
-            wait()
-    if failures:
-        try:
+            # They are at work in the caller's memory: an interruption does not end the wait.
+            try:
+                wait_through(wait)
+            finally:
+                wait()
+        if failures:
             raise failures[0]
-        finally:
-            failures.clear()  # which know of this frame
+    finally:
+        failures.clear()  # which know of this frame
 
 
 def _do_some(left: list[Job], which: int) -> None:

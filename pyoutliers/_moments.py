@@ -45,8 +45,8 @@ _CACHED = 2 * _BLOCK
 
 # A block is gone through span by span: numpy adds each up, squares it and looks for its extremes,
 # in a call for each. Where the second-level cache has room for two spans of 1 MiB, the later calls
-# find one there: a detection in a million samples took an eighth longer in spans of 2 MiB, and half
-# as long again at once. With less room it is the core that numpy waits for, and the fewest calls
+# find one there: a detection in a million samples took an eighth longer in spans of 2 MiB, and over
+# a third at once. With less room it is the core that numpy waits for, and the fewest calls
 # are best: 2 MiB, or all that is one block.
 _FITS = second_level_cache() >= 2**21
 
@@ -71,14 +71,8 @@ _CONDITION = 8.0
 _FLOAT64 = np.dtype(np.float64)
 _ONES = np.ones(_ROW)
 
-
-def _einsum_dots(lines: Floats, others: Floats, out: Floats) -> Floats:
-    """Do what `numpy.vecdot` does, before numpy 2.0, and more slowly."""
-    found: Floats = np.einsum("...j,...j->...", lines, others, out=out)
-    return found
-
-
-_dots = getattr(np, "vecdot", _einsum_dots)
+# Before numpy 2.0, and more slowly, einsum does the same.
+_dots = getattr(np, "vecdot", partial(np.einsum, "...j,...j->..."))
 
 
 def moments(samples: AnyBuffer, *, nan: str = "raise", threads: int = 1) -> tuple[float, float]:
@@ -221,7 +215,6 @@ def moments_of(
                 merged.add,
                 block=block,
                 threads=threads if is_direct and not is_cached else 1,
-                calls_are_long=True,
                 progress=progress,
             )
     count, mean, squares = merged.moments
@@ -263,9 +256,9 @@ def _sums_of_block(
             return iter(())
         parts = lines[begin:end].reshape(-1, each, _LINE)
         totals, squares = sums[:, begin:end].reshape(2, -1, each)
-        if notes is None:
-            return map(partial, repeat(_add_up), parts, totals, squares)
-        reductions = notes.reductions(begin * _LINE, end * _LINE, each * _LINE)
+        reductions: list[Iterator[Job]] = []
+        if notes is not None:
+            reductions = notes.reductions(begin * _LINE, end * _LINE, each * _LINE)
         return map(partial, repeat(_add_up), parts, totals, squares, *reductions)
 
     each = span // _LINE
@@ -280,8 +273,8 @@ def _sums_of_block(
 
 def _add_up(lines: Floats, totals: Floats, squares: Floats, *reductions: Job) -> None:
     """Write the sum and the sum of squares of each line, and do what else finds them in a cache."""
-    _dots(lines, _ONES[:_LINE], totals)
-    _dots(lines, lines, squares)
+    _dots(lines, _ONES[:_LINE], out=totals)
+    _dots(lines, lines, out=squares)
     for reduce in reductions:
         reduce()
 
@@ -308,7 +301,7 @@ def _moments_of_sums(count: int, total: float, raw: float) -> Moments:
 def _sums(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Return the sum and the sum of squares of few contiguous values.
 
-    Unlike dot and matmul, vdot does not look for overflow, so nothing has to keep numpy from
+    Unlike vecdot, vdot does not look for overflow, so nothing has to keep numpy from
     warning, which would take longer than the product.
     """
     total = squares = 0.0

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     Take = Callable[[int, Any], None]
 
 # Until another core has woken up for a thread 0.1 ms have passed, and whenever one waits for the
-# GIL some 0.05 more. With half as many for each, two threads took as long as one, or a fifth more;
-# but up to a fifth less where numpy's calls are few and long.
-SAMPLES_PER_THREAD = 1_000_000
+# GIL some 0.05 more: so many samples make up for it where numpy's calls are few and long.
+SAMPLES_PER_THREAD = 500_000
 
 # What a thread takes at a time, at least: few enough times that it hardly matters when it waits for
 # its turn.
@@ -42,7 +41,6 @@ def go_through(
     *,
     block: int,
     threads: int = 1,
-    calls_are_long: bool = False,
     starts: Sequence[int] | npt.NDArray[np.intp] | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -61,8 +59,6 @@ def go_through(
         How many samples a block has.
     threads : int
         How many threads to work on, where there are samples enough for them.
-    calls_are_long : bool
-        Whether numpy has a block done in a few calls, so that half as many samples are enough.
     starts : sequence of int, optional
         Where the blocks start that there is anything to do in, ascending; all of them otherwise.
     progress : Progress, optional
@@ -78,7 +74,7 @@ def go_through(
     if starts is None:
         starts = range(0, size, block)
     samples = min(size, len(starts) * block)
-    workers = min(threads, samples * (2 if calls_are_long else 1) // SAMPLES_PER_THREAD)
+    workers = min(threads, samples // SAMPLES_PER_THREAD)
     if workers > 1:
         _Team(size, work, take, block, starts, workers, progress).run()
         return

@@ -210,3 +210,15 @@ def test_a_few_samples_far_from_many_do_not_overflow():
     x[-1] = 3e152
     assert found_in(x) == [x.size - 1] == one_liner(x).tolist()
     assert moments(x) == pytest.approx((x.mean(), x.std()), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f2"])
+def test_samples_next_to_the_least_normal_number_are_no_underflow_of_the_caller(dtype):
+    least = float(np.finfo(dtype).tiny)
+    with np.errstate(all="raise"):
+        for factor in np.geomspace(0.01, 100, 99):
+            x = np.zeros(100)
+            x[3] = factor * least
+            with np.errstate(under="ignore"):
+                x = x.astype(dtype)
+            assert found_in(x) == [3]

@@ -141,7 +141,7 @@ def test_a_helper_that_comes_when_all_is_done_does_nothing_and_knows_of_nothing(
     assert done == [8]
 
 
-@pytest.mark.parametrize("failing", [0, 1])
+@pytest.mark.parametrize("failing", [{0}, {1}, {0, 1}])
 def test_a_failure_leaves_memory_to_its_owner(failing):
     memory = bytearray(8)
     both = threading.Barrier(2)
@@ -154,13 +154,13 @@ def test_a_failure_leaves_memory_to_its_owner(failing):
         both.wait(10)
 
     # An array that is left anywhere keeps the memory from growing.
-    jobs = [partial(go_on, np.frombuffer(memory, np.uint8)) for _ in range(2)]
-    jobs[failing] = partial(fail, np.frombuffer(memory, np.uint8))
+    works = [fail if number in failing else go_on for number in range(2)]
+    jobs = [partial(work, np.frombuffer(memory, np.uint8)) for work in works]
     with pytest.raises(LookupError) as caught:
         do_all(jobs, 2)
     with pytest.raises(BufferError):
         memory.append(0)
-    del caught, jobs
+    del caught, jobs, works
     memory.append(0)
 
 

@@ -53,7 +53,7 @@ def eager(monkeypatch):
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
-@pytest.mark.parametrize("dtype", ["f8", "f4", "i4", "u1"])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i4", "u1"])
 @pytest.mark.parametrize("offset", [0, 50])
 def test_the_result_is_that_of_one_thread_to_the_last_bit(eager, function, threads, dtype, offset):
     x = (offset + 9 * np.random.default_rng(1).random(BLOCKS * BLOCK + 5) ** 3).astype(dtype)
@@ -83,7 +83,7 @@ def test_the_first_bad_sample_is_named_whoever_finds_it(eager, function):
 
 
 def test_too_small_indices_raise_and_say_how_many_were_needed(eager):
-    x = np.random.default_rng(4).normal(size=BLOCKS * BLOCK)
+    x = np.random.default_rng(4).normal(size=BLOCKS * BLOCK).astype(np.float16)
     needed = one_liner(x).size
     for room in (0, needed - 1):
         with pytest.raises(ValueError, match=f"{needed} needed, it holds {room}"):
@@ -92,14 +92,15 @@ def test_too_small_indices_raise_and_say_how_many_were_needed(eager):
 
 @pytest.mark.parametrize("step", [2, -1])
 def test_results_land_in_order_in_strided_memory(eager, step):
-    x = np.random.default_rng(5).normal(size=BLOCKS * BLOCK)
+    x = np.random.default_rng(5).normal(size=BLOCKS * BLOCK).astype(np.float16)
     memory = np.full(2 * x.size, -1, np.int64)
     found = detect_into(x, memory[::step], threads=3)
     assert memory[::step][:found].tolist() == one_liner(x).tolist()
 
 
-def test_progress_is_told_by_the_caller_and_ascends(function):
-    x = np.random.default_rng(6).normal(size=4_000_000)
+@pytest.mark.parametrize("dtype", ["f8", "f2"])
+def test_progress_is_told_by_the_caller_and_ascends(function, dtype):
+    x = np.random.default_rng(6).normal(size=4_000_000).astype(dtype)
     calls, tellers = [], set()
 
     def progress(done, total):
@@ -189,18 +190,20 @@ def test_a_thread_that_starts_when_all_is_done_touches_nothing(eager, monkeypatc
 def test_threads_are_started_only_for_many_samples(monkeypatch):
     monkeypatch.delattr(_thread, "start_new_thread")
     few = _passes.SAMPLES_PER_THREAD * 2
-    normal = np.random.default_rng(15).normal(size=few)
     for x in (
-        # Of contiguous float64 that need no shift fewer are enough.
         np.zeros(_moments._BLOCK + 1),
-        # These are searched, as most stretches have outliers.
-        normal.astype(np.float32),
-        np.repeat(normal, 2)[::2],
-        normal + 7,
+        np.random.default_rng(15).normal(size=few).astype(np.float16),
     ):
         assert len(detect(x[:-1], threads=8)) == len(detect(x[:-1]))
         with pytest.raises(AttributeError):
             detect(x, threads=2)
+
+
+def test_what_takes_many_short_calls_is_done_on_one_thread(monkeypatch):
+    monkeypatch.delattr(_thread, "start_new_thread")
+    normal = np.random.default_rng(16).normal(size=4 * _passes.SAMPLES_PER_THREAD)
+    for x in (normal.astype(np.float32), np.repeat(normal, 2)[::2], normal + 7):
+        assert detect(x, threads=8) == one_liner(x).tolist()
 
 
 def test_the_first_pass_over_what_is_converted_or_shifted_is_of_one_thread(monkeypatch):

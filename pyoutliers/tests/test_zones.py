@@ -109,12 +109,13 @@ def test_where_most_zones_have_outliers_few_notes_are_taken():
     assert found_in(x) == one_liner(x).tolist()
 
 
-def test_the_first_samples_tell_whether_to_begin_with_a_pause():
+@pytest.mark.parametrize("outside", [-50, 50])
+def test_the_first_samples_tell_whether_to_begin_with_a_pause(outside):
     x = calm(20 * BLOCK)
-    x[:256], x[:20], x[20:40] = 50, 0, 100
-    # Nothing is known of these, which have no outliers.
+    x[:256], x[:5] = 1, outside
+    # Nothing is known of these, of which nearly none have outliers.
     assert noted(x)[1].nonzero()[0].tolist() == list(range(16 * BLOCK // ZONE))
-    assert found_in(x) == []
+    assert found_in(x) == one_liner(x).tolist()
     x[:256] = 50
     x[:3] = 1e4
     assert noted(x)[1].nonzero()[0].tolist() == [0]
@@ -142,6 +143,10 @@ def test_signs_in_a_zone_of_samples_that_are_above_zero_elsewhere(value, dtype, 
         assert found_in(y) == one_liner(y).tolist() == expected
         y[5 * BLOCK + 7] = 1e4
         assert found_in(y) == one_liner(y).tolist()
+    # Both in the last zone, which is less than one.
+    x[-9], x[-5] = value, 1e4
+    assert found_in(x) == one_liner(x).tolist()
+    assert SIZE - 5 in found_in(x)
 
 
 @pytest.mark.parametrize("level", [0, 30, 1000])
