@@ -14,7 +14,7 @@ public struct DetectionOptions: Sendable, Hashable {
     public let nonFinite: NonFinite
     /// On how many threads one detection runs, at most. In ``OutlierDetector/Engine/native`` each has half a million samples at least. In
     /// Python so it is in the first pass over contiguous `Double` whose mean is no further from zero than 2.6 deviations, but two share half
-    /// a million to a million; the first pass over others has one thread, and of those that are searched for outliers a thread has a million.
+    /// a million to a million, and in the second pass over 16-bit floats; what else there is to do in Python is done on one.
     /// ``OutlierDetector/Engine/subprocess``, which mostly reads and writes text, runs on one.
     public let threads: Int
 
