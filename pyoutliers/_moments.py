@@ -12,7 +12,7 @@ import numpy as np
 from ._arguments import omits_nan, samples_array, threads_count
 from ._cache import second_level_cache
 from ._jobs import do_all
-from ._passes import go_through
+from ._passes import SAMPLES_PER_THREAD, go_through
 from ._scratch import BLOCK, PART
 
 if TYPE_CHECKING:
@@ -181,11 +181,14 @@ def moments_of(
     # Threads share a block if it is the only one, and otherwise the blocks. What is converted or
     # shifted takes many short calls: two threads, which wait for the GIL after each, took 1.4 to
     # 1.9 times as long as one.
-    is_shared = is_cached and size > _BLOCK and threads > 1
-    if threads > 1 and size > _BLOCK:
+    are_several = threads > 1 and size >= 2 * SAMPLES_PER_THREAD
+    is_shared = is_cached and are_several
+    if are_several:
         span = _LONG_SPAN
+    elif _FITS or not is_cached:
+        span = _SPAN
     else:
-        span = _SPAN if _FITS or not is_cached else size
+        span = size
 
     def work(start: int, scratch: Scratch) -> Moments:
         values = samples[start : start + block]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from itertools import chain, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -177,7 +177,7 @@ class Notes:
         ----------
         begin, end : int
             Where in the block it starts, at the start of a zone, and ends. What is less than a zone
-            there is left to `finish`.
+            there is left out, and to `finish`.
         each : int
             The samples of a part: whole zones, or all.
 
@@ -209,32 +209,26 @@ class Notes:
         mean, deviation : float
             The block's moments; NaN if there are none.
         """
-        size = self._block.size
-        self._note_rest()
+        rest = self._block[self._block.size // ZONE * ZONE :]
+        noted = _zones_of(self._start, self._block.size)
         if self._bits is not None:
-            noted = _zones_of(self._start, size)
             bits = self._bits[noted]
-            if int(np.maximum.reduce(bits)) >> (8 * bits.itemsize - 1) == 0:
-                self._zones._least[noted] = 0
-            else:
-                self._bits = None
-                for reduce in chain.from_iterable(self.reductions(0, size, size)):
-                    reduce()
-                self._note_rest()
+            if rest.size:
+                bits[-1] = np.maximum.reduce(rest.view(bits.dtype))
+            self._zones._least[noted] = 0
+            for zone in (bits >> 8 * bits.itemsize - 1).nonzero()[0].tolist():
+                self._note(noted.start + zone)
+        elif rest.size:
+            self._note(noted.stop - 1)
         if not math.isnan(mean):
             self._zones._judge(self._start, self._block, mean, deviation)
 
-    def _note_rest(self) -> None:
-        """Note the last zone, if it is less than one."""
-        rest = self._block[self._block.size // ZONE * ZONE :]
-        if not rest.size:
-            return
-        zone = (self._start + self._block.size) // ZONE
-        if self._bits is not None:
-            self._bits[zone] = np.maximum.reduce(rest.view(self._bits.dtype))
-        else:
-            self._zones._least[zone] = np.minimum.reduce(rest)
-            self._zones._greatest[zone] = np.maximum.reduce(rest)
+    def _note(self, zone: int) -> None:
+        """Look at one zone, whatever is in it."""
+        begin = zone * ZONE - self._start
+        samples = self._block[begin : begin + ZONE]
+        self._zones._least[zone] = np.minimum.reduce(samples)
+        self._zones._greatest[zone] = np.maximum.reduce(samples)
 
 
 def _zones_of(start: int, size: int) -> slice:

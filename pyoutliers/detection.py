@@ -117,9 +117,9 @@ def detect_into(
         Whether NaN and infinity are errors or left out of the moments and of the result.
     threads : int
         How many threads to work on, at most. In the first pass several work on contiguous float64
-        whose mean is no further from zero than 2.6 deviations, in the second on float16: half a
-        million samples for each, and two on 2**19 to 2**20. With others it is one, since two would
-        take longer. The result does not depend on it.
+        whose mean is no further from zero than 2.6 deviations, in the second on float16, at most
+        one for each half a million samples. With others it is one, since two would take longer. The
+        result does not depend on it.
         All have ended their work when the call returns; those that were started wait for 5 ms
         whether another call has more for them, and know of nothing until then.
     progress : callable, optional

@@ -12,9 +12,8 @@ public struct DetectionOptions: Sendable, Hashable {
     public let threshold: Double
     /// What happens to NaN and infinity.
     public let nonFinite: NonFinite
-    /// On how many threads one detection runs, at most. In ``OutlierDetector/Engine/native`` each has half a million samples at least. In
-    /// Python so it is in the first pass over contiguous `Double` whose mean is no further from zero than 2.6 deviations, but two share half
-    /// a million to a million, and in the second pass over 16-bit floats; what else there is to do in Python is done on one.
+    /// On how many threads one detection runs, at most: each has half a million samples at least. ``OutlierDetector/Engine/native`` runs on them
+    /// all along, Python in the first pass over contiguous `Double` whose mean is no further from zero than 2.6 deviations.
     /// ``OutlierDetector/Engine/subprocess``, which mostly reads and writes text, runs on one.
     public let threads: Int
 

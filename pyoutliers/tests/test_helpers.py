@@ -132,7 +132,7 @@ def test_a_child_has_none_of_its_parents():
         import numpy as np
         from pyoutliers import _helpers, detect
         _helpers._PATIENCE = 2.0
-        x = np.zeros(900_000)
+        x = np.zeros(1_000_000)
         x[7] = 1
         detect(x, threads=2)
         while not _helpers._waiting:
@@ -150,7 +150,7 @@ def test_python_ends_well_right_after_a_call():
     code = """if True:
         import numpy as np
         from pyoutliers import detect
-        x = np.zeros(600_000)
+        x = np.zeros(1_000_000)
         x[7] = 1
         for _ in range(3):
             assert detect(x, threads=2) == [7]

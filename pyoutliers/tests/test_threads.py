@@ -191,7 +191,7 @@ def test_threads_are_started_only_for_many_samples(monkeypatch):
     monkeypatch.delattr(_thread, "start_new_thread")
     few = _passes.SAMPLES_PER_THREAD * 2
     for x in (
-        np.zeros(_moments._BLOCK + 1),
+        np.zeros(few),
         np.random.default_rng(15).normal(size=few).astype(np.float16),
     ):
         assert len(detect(x[:-1], threads=8)) == len(detect(x[:-1]))
@@ -216,7 +216,7 @@ def test_the_first_pass_over_what_is_converted_or_shifted_is_of_one_thread(monke
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
-@pytest.mark.parametrize("size", [_moments._BLOCK + 1, 1_000_000, _moments._CACHED])
+@pytest.mark.parametrize("size", [1_000_000, _moments._CACHED])
 @pytest.mark.parametrize("fits", [False, True])
 def test_two_threads_share_a_block_and_come_to_the_same(
     function, threads, size, fits, recwarn, monkeypatch
