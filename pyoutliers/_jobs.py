@@ -58,6 +58,19 @@ def do_all(jobs: Iterable[Job], threads: int) -> None:
                 failures.append(error)
                 left.clear()
 
+    try:
+        _do_with_helpers(left, gates, help_out)
+        if failures:
+            raise failures[0]
+    finally:
+        failures.clear()  # which know of this frame
+
+
+def _do_with_helpers(
+    left: list[Job],
+    gates: list[_thread.LockType],
+    help_out: Callable[[_thread.LockType], None],
+) -> None:
     def wait() -> None:
         left.clear()
         for gate in gates:
@@ -65,20 +78,15 @@ def do_all(jobs: Iterable[Job], threads: int) -> None:
                 pass
 
     try:
-        try:
-            for gate in gates:
-                start(partial(help_out, gate))
-            _do_some(left, 0)
-        finally:
-            # They are at work in the caller's memory: an interruption does not end the wait.
-            try:
-                wait_through(wait)
-            finally:
-                wait()
-        if failures:
-            raise failures[0]
+        for gate in gates:
+            start(partial(help_out, gate))
+        _do_some(left, 0)
     finally:
-        failures.clear()  # which know of this frame
+        # They are at work in the caller's memory: an interruption does not end the wait.
+        try:
+            wait_through(wait)
+        finally:
+            wait()
 
 
 def _do_some(left: list[Job], which: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ._arguments import omits_nan, samples_array, threads_count
 from ._cache import second_level_cache
 from ._jobs import do_all
-from ._passes import SAMPLES_PER_THREAD, go_through
+from ._passes import go_through, workers_count
 from ._scratch import BLOCK, PART
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ _CACHED = 2 * _BLOCK
 # A block is gone through span by span: numpy adds each up, squares it and looks for its extremes,
 # in a call for each. Where the second-level cache has room for two spans of 1 MiB, the later calls
 # find one there: a detection in a million samples took an eighth longer in spans of 2 MiB, and over
-# a third at once. With less room it is the core that numpy waits for, and the fewest calls
-# are best: 2 MiB, or all that is one block.
+# a third at once. With less room numpy waits for the core, and the fewest calls are best: 2 MiB, or
+# all that is one block.
 _FITS = second_level_cache() >= 2**21
 
 # The samples of a line, for which there is one sum and one product. A span has lines enough for
@@ -181,7 +181,7 @@ def moments_of(
     # Threads share a block if it is the only one, and otherwise the blocks. What is converted or
     # shifted takes many short calls: two threads, which wait for the GIL after each, took 1.4 to
     # 1.9 times as long as one.
-    are_several = threads > 1 and size >= 2 * SAMPLES_PER_THREAD
+    are_several = workers_count(size, threads) > 1
     is_shared = is_cached and are_several
     if are_several:
         span = _LONG_SPAN
@@ -262,8 +262,9 @@ def _sums_of_block(
         reductions: list[Iterator[Job]] = []
         if notes is not None:
             reductions = notes.reductions(begin * _LINE, end * _LINE, each * _LINE)
-        return map(partial, repeat(_add_up), parts, totals, squares, *reductions)
+        return map(partial, repeat(_add_up), repeat(ones), parts, totals, squares, *reductions)
 
+    ones = _ONES[:_LINE]
     each = span // _LINE
     whole = count - count % each
     do_all(chain(jobs(0, whole, each), jobs(whole, count, count - whole)), 2 if is_shared else 1)
@@ -274,9 +275,9 @@ def _sums_of_block(
     return total, raw
 
 
-def _add_up(lines: Floats, totals: Floats, squares: Floats, *reductions: Job) -> None:
+def _add_up(ones: Floats, lines: Floats, totals: Floats, squares: Floats, *reductions: Job) -> None:
     """Write the sum and the sum of squares of each line, and do what else finds them in a cache."""
-    _dots(lines, _ONES[:_LINE], out=totals)
+    _dots(lines, ones, out=totals)
     _dots(lines, lines, out=squares)
     for reduce in reductions:
         reduce()
@@ -304,8 +305,8 @@ def _moments_of_sums(count: int, total: float, raw: float) -> Moments:
 def _sums(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Return the sum and the sum of squares of few contiguous values.
 
-    Unlike vecdot, vdot does not look for overflow, so nothing has to keep numpy from
-    warning, which would take longer than the product.
+    Unlike vecdot, vdot does not look for overflow, so nothing has to keep numpy from warning, which
+    would take longer than the product.
     """
     total = squares = 0.0
     for start in range(0, values.size, _ROW):

@@ -34,6 +34,24 @@ _GROUP = 8 * BLOCK
 _MOST_BYTES = 2**16
 
 
+def workers_count(samples: int, threads: int) -> int:
+    """Return how many threads are of use.
+
+    Parameters
+    ----------
+    samples : int
+        How many there are to go through.
+    threads : int
+        How many threads are allowed.
+
+    Returns
+    -------
+    int
+        As many as that, or fewer; none where one would have too little to do.
+    """
+    return min(threads, samples // SAMPLES_PER_THREAD)
+
+
 def go_through(
     size: int,
     work: Work,
@@ -73,8 +91,7 @@ def go_through(
     """
     if starts is None:
         starts = range(0, size, block)
-    samples = min(size, len(starts) * block)
-    workers = min(threads, samples // SAMPLES_PER_THREAD)
+    workers = workers_count(min(size, len(starts) * block), threads)
     if workers > 1:
         _Team(size, work, take, block, starts, workers, progress).run()
         return

@@ -177,7 +177,7 @@ class Notes:
         ----------
         begin, end : int
             Where in the block it starts, at the start of a zone, and ends. What is less than a zone
-            there is left out, and to `finish`.
+            there is left to `finish`.
         each : int
             The samples of a part: whole zones, or all.
 
