@@ -23,6 +23,7 @@ def small_blocks(monkeypatch):
         "_LONG_SPAN": 2048,
         "_BLOCK": 4096,
         "_PROBE": 32,
+        "_WHOLE": 0,
         "_CACHED": 0,
     }.items():
         monkeypatch.setattr(_moments, name, value)

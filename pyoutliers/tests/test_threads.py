@@ -49,7 +49,7 @@ def eager(monkeypatch):
     monkeypatch.setattr(_passes, "SAMPLES_PER_THREAD", BLOCK)
     monkeypatch.setattr(_passes, "_GROUP", BLOCK)
     monkeypatch.setattr(_moments, "_BLOCK", BLOCK)
-    monkeypatch.setattr(_moments, "_CACHED", 0)
+    monkeypatch.setattr(_moments, "_WHOLE", 0)
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
@@ -216,7 +216,7 @@ def test_the_first_pass_over_what_is_converted_or_shifted_is_of_one_thread(monke
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
-@pytest.mark.parametrize("size", [1_000_000, _moments._CACHED])
+@pytest.mark.parametrize("size", [1_000_000, _moments._CACHED, _moments._WHOLE])
 @pytest.mark.parametrize("fits", [False, True])
 def test_two_threads_share_a_block_and_come_to_the_same(
     function, threads, size, fits, recwarn, monkeypatch
@@ -251,7 +251,7 @@ def test_two_threads_share_a_block_and_come_to_the_same(
     assert not recwarn.list
 
 
-@pytest.mark.parametrize("size", [21 * BLOCK + 77, 13 * BLOCK + 1])
+@pytest.mark.parametrize("size", [35 * BLOCK + 77, 27 * BLOCK + 1])
 def test_how_many_samples_are_gone_through_at_once_changes_nothing(size, monkeypatch):
     x = np.random.default_rng(10).normal(0.3, size=size)
     x[9 * BLOCK :] += 1e9  # digits would be lost there
@@ -265,7 +265,7 @@ def test_how_many_samples_are_gone_through_at_once_changes_nothing(size, monkeyp
 
 
 @pytest.mark.parametrize(
-    "size", [524_288 + 20_000, 524_288 + 1, 3 * 524_288 + 32_768, 3 * 524_288 + 300]
+    "size", [524_288 + 20_000, 524_288 + 1, 3 * 524_288 + 32_768, 4 * 524_288 + 300]
 )
 def test_what_is_left_over_at_the_end_is_summed_alike_on_any_number_of_threads(size):
     for seed in range(20):

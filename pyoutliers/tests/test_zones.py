@@ -18,7 +18,7 @@ SIZE = 12 * BLOCK + ZONE // 2
 def several_blocks(request, monkeypatch):
     """Whether samples that are one block have several."""
     if request.param:
-        monkeypatch.setattr(_moments, "_CACHED", 0)
+        monkeypatch.setattr(_moments, "_WHOLE", 0)
         monkeypatch.setattr(_moments, "_BLOCK", 4 * BLOCK)
 
 
@@ -110,7 +110,7 @@ def test_where_most_zones_have_outliers_few_notes_are_taken():
 
 
 def test_the_first_samples_tell_whether_to_begin_with_a_pause():
-    x = calm(20 * BLOCK)
+    x = calm(40 * BLOCK)
     x[:256], x[:20], x[20:40] = 50, 0, 100
     # Nothing is known of these, which have no outliers.
     assert noted(x)[1].nonzero()[0].tolist() == list(range(16 * BLOCK // ZONE))
