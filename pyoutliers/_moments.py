@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +13,10 @@ from ._cache import second_level_cache
 from ._jobs import do_all
 from ._passes import go_through, workers_count
 from ._scratch import BLOCK, PART
+from ._zones import NotesAtOnce
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
     import numpy.typing as npt
@@ -51,7 +51,9 @@ _CACHED = 3 * _BLOCK
 # in a call for each. Where the second-level cache has room for two spans of 1 MiB, the later calls
 # find one there: a detection in a million samples took an eighth longer in spans of 2 MiB, and over
 # a third at once. With less room numpy waits for the core, and the fewest calls are best: 2 MiB, or
-# all that the third level holds.
+# all that the third level holds. Then two threads wait least for each other, too: one begins with
+# the sums, the other with the extremes, and whoever is first has the squares. In spans two took 1.2
+# times as long.
 _FITS = second_level_cache() >= 2**21
 
 # The samples of a line, for which there is one sum and one product. A span has lines enough for
@@ -59,9 +61,11 @@ _FITS = second_level_cache() >= 2**21
 _LINE = 256 if _FITS else 512
 _SPAN = 512 * _LINE
 
+# At once longer ones take 3 % less.
+_LONG_LINE = 1024
+
 # Of two threads whose calls end at the same time one waits for the GIL, and the fewer they are the
-# less: two took a twentieth longer in spans of 1 MiB, or of 4, than of 2; and with less room in the
-# second level 1.2 times as long as where one has all sums, while the other has all extremes.
+# less: two took a twentieth longer in spans of 1 MiB, or of 4, than of 2.
 _LONG_SPAN = 2**18
 
 # How many samples tell whether the others need a shift, and whether it is likely to pay to note
@@ -178,8 +182,9 @@ def moments_of(
             progress.add(size)
             progress.tell_in_time()
         return mean, math.sqrt(squares / count), count
+    expect = None
     if conditioned and zones is not None:
-        zones.expect(probe, mean, math.sqrt(squares / count), _BLOCK)
+        expect = partial(zones.expect, probe, mean, math.sqrt(squares / count), _BLOCK)
     shift = 0.0 if conditioned else _first_finite(samples)
     merged = _Merged()
     is_direct = in_place and not shift and not few
@@ -190,18 +195,22 @@ def moments_of(
     # 1.9 times as long as one.
     are_several = workers_count(size, threads) > 1
     is_shared = is_whole and are_several
-    if size <= _CACHED and not _FITS:
-        span = block
-    elif are_several:
-        span = _LONG_SPAN
+    if is_whole and size <= _CACHED and not _FITS:
+        line, span = _LONG_LINE, size
+        at_once = None if zones is None else NotesAtOnce(zones, expect, samples)
     else:
-        span = _SPAN
+        line, span = _LINE, _LONG_SPAN if are_several else _SPAN
+        at_once = None
+        if expect is not None:
+            expect()
 
     def work(start: int, scratch: Scratch) -> Moments:
         values = samples[start : start + block]
-        notes = None if zones is None else zones.begin(start, values)
-        if is_direct and values.size >= _LINE:
-            found = _sums_of_block(values, notes, span, is_shared)
+        notes: Notes | NotesAtOnce | None = at_once
+        if zones is not None and at_once is None:
+            notes = zones.begin(start, values)
+        if is_direct and values.size >= line:
+            found = _sums_of_block(values, notes, line, span, is_shared)
             moments = _moments_of_sums(values.size, *found)
             if not math.isfinite(moments[2]):
                 moments = _careful_moments(values, start, 0.0, omit, scratch)
@@ -254,35 +263,29 @@ class _Merged:
 
 
 def _sums_of_block(
-    values: npt.NDArray[np.float64], notes: Notes | None, span: int, is_shared: bool
+    values: npt.NDArray[np.float64],
+    notes: Notes | NotesAtOnce | None,
+    line: int,
+    span: int,
+    is_shared: bool,
 ) -> tuple[float, float]:
     """Return the sum and the sum of squares of contiguous values, and note their extremes."""
-    count = values.size // _LINE
-    lines = values[: count * _LINE].reshape(count, _LINE)
-    sums = np.empty((2, count))
-
-    def jobs(begin: int, end: int, each: int) -> Iterator[Job]:
-        if begin == end:
-            return iter(())
-        parts = lines[begin:end].reshape(-1, each, _LINE)
-        totals, squares = sums[:, begin:end].reshape(2, -1, each)
-        kinds = [
-            map(partial, repeat(_dots), parts, repeat(ones), totals),
-            map(partial, repeat(_dots), parts, parts, squares),
-        ]
+    count = values.size // line
+    more_total, more_raw = _sums(values[count * line :])
+    lines = values[: count * line].reshape(count, line)
+    totals, squares = sums = np.empty((2, count))
+    jobs: list[Job] = []
+    for begin in range(0, values.size, span):
+        end = min(begin + span, values.size)
+        some = slice(begin // line, end // line)
+        part = lines[some]
+        jobs.append(partial(_dots, part, _ONES[:line], totals[some]))
+        jobs.append(partial(_dots, part, part, squares[some]))
         if notes is not None:
-            kinds += notes.reductions(begin * _LINE, end * _LINE, each * _LINE)
-        return chain.from_iterable(zip(*kinds))
-
-    ones = _ONES[:_LINE]
-    each = span // _LINE
-    whole = count - count % each
-    do_all(chain(jobs(0, whole, each), jobs(whole, count, count - whole)), 2 if is_shared else 1)
+            jobs += notes.reductions(begin, end)
+    do_all(jobs, 2 if is_shared else 1)
     total, raw = np.add.reduce(sums, axis=1).tolist()
-    if count * _LINE < values.size:
-        more_total, more_raw = _sums(values[count * _LINE :])
-        total, raw = total + more_total, raw + more_raw
-    return total, raw
+    return total + more_total, raw + more_raw
 
 
 def _raw_moments(values: npt.NDArray[np.float64], add_up: AddUp) -> Moments:
@@ -322,7 +325,7 @@ def _sums_of_part(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Return the same in the fewest calls, which may warn."""
     if values.size <= _ROW:
         return _sums(values)
-    return _sums_of_block(values, None, values.size, False)
+    return _sums_of_block(values, None, _LINE, values.size, False)
 
 
 def _careful_moments(
@@ -341,7 +344,7 @@ def _careful_moments(
             part = block[first : first + PART]
             merged.add(start, _part_moments(part, start + first, shift, omit, scratch))
         if notes is not None:
-            for reduce in chain.from_iterable(notes.reductions(begin, end, end - begin)):
+            for reduce in notes.reductions(begin, end):
                 reduce()
     return merged.moments
 

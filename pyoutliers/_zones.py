@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,6 @@ import numpy as np
 from ._bounds import EXTREMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     import numpy.typing as npt
@@ -87,10 +85,11 @@ class ZoneMap:
             The samples of a block.
         """
         lower, upper = mean - self._threshold * deviation, mean + self._threshold * deviation
-        outside = np.count_nonzero((probe < lower) | (probe > upper))
-        if outside * ZONE > _LIKELY * probe.size:
+        ordered = np.sort(probe)
+        few = _LIKELY * probe.size // ZONE
+        if ordered[few] < lower or ordered[-1 - few] > upper:
             self._pass_over(0, block)
-        self._is_from_zero = lower <= 0 <= float(np.minimum.reduce(probe))
+        self._is_from_zero = lower <= 0 <= float(ordered[0])
 
     def begin(self, start: int, block: npt.NDArray[Any]) -> Notes | None:
         """Begin to note a block, if it is likely to pay.
@@ -170,35 +169,29 @@ class Notes:
         # To the end: what a block is expected to be may change meanwhile.
         self._bits = zones._bits if zones._is_from_zero else None
 
-    def reductions(self, begin: int, end: int, each: int) -> list[Iterator[Job]]:
-        """Return what looks at a stretch of the block, part by part, to be called in any order.
+    def reductions(self, begin: int, end: int) -> list[Job]:
+        """Return what looks at a part of the block, to be called in any order.
 
         Parameters
         ----------
         begin, end : int
             Where in the block it starts, at the start of a zone, and ends. What is less than a zone
             there is left to `finish`.
-        each : int
-            The samples of a part: whole zones, or all.
 
         Returns
         -------
-        list of iterator of callable
-            Each iterator has one for each part, which is nearly nothing but one call of numpy.
+        list of callable
+            Each is one call of numpy.
         """
-        whole = (end - begin) // ZONE
-        if not whole:
+        part = self._block[begin : end - (end - begin) % ZONE]
+        if not part.size:
             return []
-        noted = _zones_of(self._start + begin, whole * ZONE)
-        part = self._block[begin : begin + whole * ZONE]
-        shape = -1, each // ZONE, ZONE
+        noted = _zones_of(self._start + begin, part.size)
         if self._bits is not None:
-            part = part.view(self._bits.dtype)
-            return [_reductions(np.maximum, part.reshape(shape), self._bits[noted])]
-        parts = part.reshape(shape)
+            return [_reduction(np.maximum, part.view(self._bits.dtype), self._bits[noted])]
         return [
-            _reductions(np.minimum, parts, self._zones._least[noted]),
-            _reductions(np.maximum, parts, self._zones._greatest[noted]),
+            _reduction(np.minimum, part, self._zones._least[noted]),
+            _reduction(np.maximum, part, self._zones._greatest[noted]),
         ]
 
     def finish(self, mean: float, deviation: float) -> None:
@@ -212,11 +205,10 @@ class Notes:
         rest = self._block[self._block.size // ZONE * ZONE :]
         noted = _zones_of(self._start, self._block.size)
         if self._bits is not None:
-            bits = self._bits[noted]
             if rest.size:
-                bits[-1] = np.maximum.reduce(rest.view(bits.dtype))
+                self._bits[noted.stop - 1] = np.maximum.reduce(rest.view(self._bits.dtype))
             self._zones._least[noted] = 0
-            for zone in (bits >> 8 * bits.itemsize - 1).nonzero()[0].tolist():
+            for zone in np.signbit(self._zones._greatest[noted]).nonzero()[0].tolist():
                 self._note(noted.start + zone)
         elif rest.size:
             self._note(noted.stop - 1)
@@ -231,16 +223,70 @@ class Notes:
         self._zones._greatest[zone] = np.maximum.reduce(samples)
 
 
+class NotesAtOnce:
+    """The same for all samples in one job, from forming a view of them to the end.
+
+    Of two threads one has all this to do by itself, while the other one adds up.
+
+    Parameters
+    ----------
+    zones : ZoneMap
+        What takes the notes.
+    expect : callable, optional
+        What forms the view.
+    samples : numpy.ndarray
+        All of them.
+    """
+
+    def __init__(self, zones: ZoneMap, expect: Job | None, samples: npt.NDArray[Any]) -> None:
+        self._zones = zones
+        self._expect = expect
+        self._samples = samples
+
+    def reductions(self, _begin: int, _end: int) -> list[Job]:
+        """Return the job.
+
+        Parameters
+        ----------
+        _begin, _end : int
+            From the first sample to the last.
+
+        Returns
+        -------
+        list of callable
+            One.
+        """
+        return [self._note_all]
+
+    def finish(self, _mean: float, _deviation: float) -> None:
+        """Do nothing: there is nothing to plan.
+
+        Parameters
+        ----------
+        _mean, _deviation : float
+            The moments of all samples.
+        """
+
+    def _note_all(self) -> None:
+        if self._expect is not None:
+            self._expect()
+        notes = self._zones.begin(0, self._samples)
+        if notes is not None:
+            for reduce in notes.reductions(0, self._samples.size):
+                reduce()
+            notes.finish(math.nan, math.nan)
+
+
 def _zones_of(start: int, size: int) -> slice:
     """Return which zones so many samples are, from the start of one on; the last may be less."""
     first = start // ZONE
     return slice(first, first - (-size // ZONE))
 
 
-def _reductions(ufunc: np.ufunc, parts: npt.NDArray[Any], zones: npt.NDArray[Any]) -> Iterator[Job]:
-    """Return what reduces the rows of each part to numbers."""
-    if parts.strides[-1] < 0:
+def _reduction(ufunc: np.ufunc, samples: npt.NDArray[Any], zones: npt.NDArray[Any]) -> Job:
+    """Return what reduces each zone of the samples to a number."""
+    rows = samples.reshape(-1, ZONE)
+    if rows.strides[-1] < 0:
         # Not in this direction: with ``out=`` numpy before 2.2 would leave out the last samples.
-        parts = parts[..., ::-1]
-    zones = zones.reshape(parts.shape[:-1])
-    return map(partial, repeat(ufunc.reduce), parts, repeat(1), repeat(None), zones)
+        rows = rows[:, ::-1]
+    return partial(ufunc.reduce, rows, 1, None, zones)

@@ -14,6 +14,12 @@ from .reference import found_in, one_liner
 SIZE = 12 * BLOCK + ZONE // 2
 
 
+@pytest.fixture(params=[False, True], autouse=True)
+def fits(request, monkeypatch):
+    """Whether the second-level cache has room for spans, or all is noted at once."""
+    monkeypatch.setattr(_moments, "_FITS", request.param)
+
+
 @pytest.fixture(params=[False, True])
 def several_blocks(request, monkeypatch):
     """Whether samples that are one block have several."""
