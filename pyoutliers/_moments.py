@@ -273,7 +273,8 @@ def _sums_of_block(
     count = values.size // line
     more_total, more_raw = _sums(values[count * line :])
     lines = values[: count * line].reshape(count, line)
-    totals, squares = sums = np.empty((2, count))
+    sums = np.empty((2, count))
+    totals, squares = sums[0], sums[1]
     jobs: list[Job] = []
     for begin in range(0, values.size, span):
         end = min(begin + span, values.size)

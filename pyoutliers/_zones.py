@@ -54,7 +54,8 @@ class ZoneMap:
         dtype = samples.dtype
         # Of a zone that is not noted, anything is true.
         lowest, highest = (-math.inf, math.inf) if dtype.kind == "f" else EXTREMES[dtype]
-        self._least, self._greatest = np.empty((2, -(-self._size // ZONE)), dtype)
+        count = -(-self._size // ZONE)
+        self._least, self._greatest = np.empty(count, dtype), np.empty(count, dtype)
         self._least.fill(lowest)
         self._greatest.fill(highest)
         self._threshold = threshold
@@ -85,11 +86,12 @@ class ZoneMap:
             The samples of a block.
         """
         lower, upper = mean - self._threshold * deviation, mean + self._threshold * deviation
-        ordered = np.sort(probe)
-        few = _LIKELY * probe.size // ZONE
-        if ordered[few] < lower or ordered[-1 - few] > upper:
-            self._pass_over(0, block)
-        self._is_from_zero = lower <= 0 <= float(ordered[0])
+        least, greatest = float(np.minimum.reduce(probe)), float(np.maximum.reduce(probe))
+        if least < lower or greatest > upper:
+            outside = np.count_nonzero((probe < lower) | (probe > upper))
+            if outside * ZONE > _LIKELY * probe.size:
+                self._pass_over(0, block)
+        self._is_from_zero = lower <= 0 <= least
 
     def begin(self, start: int, block: npt.NDArray[Any]) -> Notes | None:
         """Begin to note a block, if it is likely to pay.
@@ -175,24 +177,27 @@ class Notes:
         Parameters
         ----------
         begin, end : int
-            Where in the block it starts, at the start of a zone, and ends. What is less than a zone
-            there is left to `finish`.
+            Where in the block it starts, at the start of a zone, and ends: there or with the block.
 
         Returns
         -------
         list of callable
             Each is one call of numpy.
         """
-        part = self._block[begin : end - (end - begin) % ZONE]
-        if not part.size:
-            return []
-        noted = _zones_of(self._start + begin, part.size)
-        if self._bits is not None:
-            return [_reduction(np.maximum, part.view(self._bits.dtype), self._bits[noted])]
-        return [
-            _reduction(np.minimum, part, self._zones._least[noted]),
-            _reduction(np.maximum, part, self._zones._greatest[noted]),
-        ]
+        whole = end - (end - begin) % ZONE
+        jobs: list[Job] = []
+        # What is less than a zone comes first, when the call that all others make is prepared.
+        for first, last in (whole, end), (begin, whole):
+            if first == last:
+                continue
+            part, noted = self._block[first:last], self._zones_of(first, last)
+            if self._bits is not None:
+                part = part.view(self._bits.dtype)
+                jobs.append(_reduction(np.maximum, part, self._bits[noted]))
+            else:
+                jobs.append(_reduction(np.minimum, part, self._zones._least[noted]))
+                jobs.append(_reduction(np.maximum, part, self._zones._greatest[noted]))
+        return jobs
 
     def finish(self, mean: float, deviation: float) -> None:
         """Make of the reductions what they tell, and plan what to note next.
@@ -202,18 +207,17 @@ class Notes:
         mean, deviation : float
             The block's moments; NaN if there are none.
         """
-        rest = self._block[self._block.size // ZONE * ZONE :]
-        noted = _zones_of(self._start, self._block.size)
         if self._bits is not None:
-            if rest.size:
-                self._bits[noted.stop - 1] = np.maximum.reduce(rest.view(self._bits.dtype))
+            noted = self._zones_of(0, self._block.size)
             self._zones._least[noted] = 0
             for zone in np.signbit(self._zones._greatest[noted]).nonzero()[0].tolist():
                 self._note(noted.start + zone)
-        elif rest.size:
-            self._note(noted.stop - 1)
         if not math.isnan(mean):
             self._zones._judge(self._start, self._block, mean, deviation)
+
+    def _zones_of(self, begin: int, end: int) -> slice:
+        """Return which zones a part of the block is."""
+        return slice((self._start + begin) // ZONE, -(-(self._start + end) // ZONE))
 
     def _note(self, zone: int) -> None:
         """Look at one zone, whatever is in it."""
@@ -277,15 +281,9 @@ class NotesAtOnce:
             notes.finish(math.nan, math.nan)
 
 
-def _zones_of(start: int, size: int) -> slice:
-    """Return which zones so many samples are, from the start of one on; the last may be less."""
-    first = start // ZONE
-    return slice(first, first - (-size // ZONE))
-
-
 def _reduction(ufunc: np.ufunc, samples: npt.NDArray[Any], zones: npt.NDArray[Any]) -> Job:
-    """Return what reduces each zone of the samples to a number."""
-    rows = samples.reshape(-1, ZONE)
+    """Return what reduces the samples of each of some zones to a number."""
+    rows = samples.reshape(zones.size, -1)
     if rows.strides[-1] < 0:
         # Not in this direction: with ``out=`` numpy before 2.2 would leave out the last samples.
         rows = rows[:, ::-1]
