@@ -13,7 +13,6 @@ from ._cache import second_level_cache
 from ._jobs import do_all
 from ._passes import go_through, workers_count
 from ._scratch import BLOCK, PART
-from ._zones import NotesAtOnce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     Moments = tuple[int, float, float]
     Floats = npt.NDArray[np.float64]
     AddUp = Callable[[Floats], tuple[float, float]]
+    Reductions = Callable[[int, int], list[Job]]
 
 # The samples of a dot product. OpenBLAS would spread one of more than 10 000 over threads of its
 # own, which makes the sum depend on their number, and gets in the way of a caller that has threads
@@ -44,8 +44,8 @@ _BLOCK = 8 * BLOCK
 # to 2 million 0.7 to 0.8 on two.
 _WHOLE = 4 * _BLOCK
 
-# Up to how many the third-level cache is likely to hold from one pass to the next.
-_CACHED = 3 * _BLOCK
+# Up to how many of these are gone through at once; a third-level cache may hold them.
+_AT_ONCE = 3 * _BLOCK
 
 # A block is gone through span by span: numpy adds each up, squares it and looks for its extremes,
 # in a call for each. Where the second-level cache has room for two spans of 1 MiB, the later calls
@@ -58,10 +58,11 @@ _FITS = second_level_cache() >= 2**21
 
 # The samples of a line, for which there is one sum and one product. A span has lines enough for
 # numpy to let go of the GIL meanwhile, which it does for more than 500.
+_LINES = 512
 _LINE = 256 if _FITS else 512
-_SPAN = 512 * _LINE
+_SPAN = _LINES * _LINE
 
-# At once longer ones take 3 % less.
+# At once as many longer ones take 3 % less.
 _LONG_LINE = 1024
 
 # Of two threads whose calls end at the same time one waits for the GIL, and the fewer they are the
@@ -193,27 +194,27 @@ def moments_of(
     # Threads share a block if it is the only one, and otherwise the blocks. What is converted or
     # shifted takes many short calls: two threads, which wait for the GIL after each, took 1.4 to
     # 1.9 times as long as one.
-    are_several = workers_count(size, threads) > 1
-    is_shared = is_whole and are_several
-    if is_whole and size <= _CACHED and not _FITS:
-        line, span = _LONG_LINE, size
-        at_once = None if zones is None else NotesAtOnce(zones, expect, samples)
+    workers = max(1, workers_count(size, threads))
+    sharing = workers if is_whole else 1
+    is_at_once = is_whole and size <= _AT_ONCE and not _FITS
+    at_once = None
+    if is_at_once:
+        line, span = _LONG_LINE if size >= _LINES * _LONG_LINE else _LINE, size
+        at_once = None if zones is None else zones.at_once(samples, expect)
     else:
-        line, span = _LINE, _LONG_SPAN if are_several else _SPAN
-        at_once = None
+        line, span = _LINE, _SPAN if workers == 1 else _LONG_SPAN
         if expect is not None:
             expect()
 
     def work(start: int, scratch: Scratch) -> Moments:
         values = samples[start : start + block]
-        notes: Notes | NotesAtOnce | None = at_once
-        if zones is not None and at_once is None:
-            notes = zones.begin(start, values)
+        notes = None if zones is None or is_at_once else zones.begin(start, values)
         if is_direct and values.size >= line:
-            found = _sums_of_block(values, notes, line, span, is_shared)
-            moments = _moments_of_sums(values.size, *found)
+            reductions = at_once if notes is None else notes.reductions
+            sums = _sums_of_lines(values, reductions, line, span, sharing)
+            moments = _moments_of_sums(values.size, *_added_up(values, sums, line))
             if not math.isfinite(moments[2]):
-                moments = _careful_moments(values, start, 0.0, omit, scratch)
+                moments = _mended_moments(values, sums, line, start, omit, scratch)
         else:
             moments = _careful_moments(values, start, shift, omit, scratch, notes)
         if notes is not None:
@@ -262,16 +263,11 @@ class _Merged:
         self.moments = total, mean, squares
 
 
-def _sums_of_block(
-    values: npt.NDArray[np.float64],
-    notes: Notes | NotesAtOnce | None,
-    line: int,
-    span: int,
-    is_shared: bool,
-) -> tuple[float, float]:
-    """Return the sum and the sum of squares of contiguous values, and note their extremes."""
+def _sums_of_lines(
+    values: Floats, reductions: Reductions | None, line: int, span: int, threads: int
+) -> Floats:
+    """Return the sum and the sum of squares of each line, and do what goes with each span."""
     count = values.size // line
-    more_total, more_raw = _sums(values[count * line :])
     lines = values[: count * line].reshape(count, line)
     sums = np.empty((2, count))
     totals, squares = sums[0], sums[1]
@@ -282,11 +278,32 @@ def _sums_of_block(
         part = lines[some]
         jobs.append(partial(_dots, part, _ONES[:line], totals[some]))
         jobs.append(partial(_dots, part, part, squares[some]))
-        if notes is not None:
-            jobs += notes.reductions(begin, end)
-    do_all(jobs, 2 if is_shared else 1)
+        if reductions is not None:
+            jobs += reductions(begin, end)
+    do_all(jobs, threads)
+    return sums
+
+
+def _added_up(values: Floats, sums: Floats, line: int) -> tuple[float, float]:
+    """Return the sum and the sum of squares of values by those of their lines."""
     total, raw = np.add.reduce(sums, axis=1).tolist()
+    more_total, more_raw = _sums(values[sums.shape[1] * line :])
     return total + more_total, raw + more_raw
+
+
+def _mended_moments(
+    values: Floats, sums: Floats, line: int, start: int, omit: bool, scratch: Scratch
+) -> Moments:
+    """Return the same where the sums will do for some blocks only."""
+    merged = _Merged()
+    for begin in range(0, values.size, _BLOCK):
+        block = values[begin : begin + _BLOCK]
+        some = slice(begin // line, (begin + block.size) // line)
+        moments = _moments_of_sums(block.size, *_added_up(block, sums[:, some], line))
+        if not math.isfinite(moments[2]):
+            moments = _careful_moments(block, start + begin, 0.0, omit, scratch)
+        merged.add(start + begin, moments)
+    return merged.moments
 
 
 def _raw_moments(values: npt.NDArray[np.float64], add_up: AddUp) -> Moments:
@@ -326,7 +343,7 @@ def _sums_of_part(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Return the same in the fewest calls, which may warn."""
     if values.size <= _ROW:
         return _sums(values)
-    return _sums_of_block(values, None, _LINE, values.size, False)
+    return _added_up(values, _sums_of_lines(values, None, _LINE, values.size, 1), _LINE)
 
 
 def _careful_moments(

@@ -11,6 +11,7 @@ import numpy as np
 from ._bounds import EXTREMES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     import numpy.typing as npt
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 ZONE = 8192
 
 # By the type's character, whose hash is known.
-_UNSIGNED = {"f": np.dtype(np.uint32), "d": np.dtype(np.uint64)}
+_UNSIGNED: dict[str, np.dtype[Any]] = {"f": np.dtype(np.uint32), "d": np.dtype(np.uint64)}
 
 # How many blocks are passed over after some that have outliers in most zones, or where the first
 # samples make that likely; the first time, and at most. To look for extremes costs a good third of
@@ -110,6 +111,37 @@ class ZoneMap:
         """
         return None if start < self._next else Notes(self, start, block)
 
+    def at_once(
+        self, samples: npt.NDArray[Any], expect: Job | None
+    ) -> Callable[[int, int], list[Job]]:
+        """Return what `Notes.reductions` is of a block, for all samples: one job, to the end.
+
+        Of two threads one has all this to do by itself, while the other one adds up.
+
+        Parameters
+        ----------
+        samples : numpy.ndarray
+            All of them.
+        expect : callable, optional
+            What forms a view of them.
+
+        Returns
+        -------
+        callable
+            What returns the job.
+        """
+
+        def note_all() -> None:
+            if expect is not None:
+                expect()
+            notes = self.begin(0, samples)
+            if notes is not None:
+                for reduce in notes.reductions(0, samples.size):
+                    reduce()
+                notes.finish()
+
+        return lambda _begin, _end: [note_all]
+
     def _judge(self, start: int, block: npt.NDArray[Any], mean: float, deviation: float) -> None:
         """Pause for some blocks if it is likely that most zones have outliers."""
         end = start + block.size
@@ -177,7 +209,8 @@ class Notes:
         Parameters
         ----------
         begin, end : int
-            Where in the block it starts, at the start of a zone, and ends: there or with the block.
+            Where in the block it starts, at the start of a zone, and ends, at the end of a zone or
+            of the block.
 
         Returns
         -------
@@ -186,8 +219,7 @@ class Notes:
         """
         whole = end - (end - begin) % ZONE
         jobs: list[Job] = []
-        # What is less than a zone comes first, when the call that all others make is prepared.
-        for first, last in (whole, end), (begin, whole):
+        for first, last in (begin, whole), (whole, end):
             if first == last:
                 continue
             part, noted = self._block[first:last], self._zones_of(first, last)
@@ -199,13 +231,13 @@ class Notes:
                 jobs.append(_reduction(np.maximum, part, self._zones._greatest[noted]))
         return jobs
 
-    def finish(self, mean: float, deviation: float) -> None:
+    def finish(self, mean: float = math.nan, deviation: float = math.nan) -> None:
         """Make of the reductions what they tell, and plan what to note next.
 
         Parameters
         ----------
         mean, deviation : float
-            The block's moments; NaN if there are none.
+            The block's moments; NaN plans nothing.
         """
         if self._bits is not None:
             noted = self._zones_of(0, self._block.size)
@@ -225,60 +257,6 @@ class Notes:
         samples = self._block[begin : begin + ZONE]
         self._zones._least[zone] = np.minimum.reduce(samples)
         self._zones._greatest[zone] = np.maximum.reduce(samples)
-
-
-class NotesAtOnce:
-    """The same for all samples in one job, from forming a view of them to the end.
-
-    Of two threads one has all this to do by itself, while the other one adds up.
-
-    Parameters
-    ----------
-    zones : ZoneMap
-        What takes the notes.
-    expect : callable, optional
-        What forms the view.
-    samples : numpy.ndarray
-        All of them.
-    """
-
-    def __init__(self, zones: ZoneMap, expect: Job | None, samples: npt.NDArray[Any]) -> None:
-        self._zones = zones
-        self._expect = expect
-        self._samples = samples
-
-    def reductions(self, _begin: int, _end: int) -> list[Job]:
-        """Return the job.
-
-        Parameters
-        ----------
-        _begin, _end : int
-            From the first sample to the last.
-
-        Returns
-        -------
-        list of callable
-            One.
-        """
-        return [self._note_all]
-
-    def finish(self, _mean: float, _deviation: float) -> None:
-        """Do nothing: there is nothing to plan.
-
-        Parameters
-        ----------
-        _mean, _deviation : float
-            The moments of all samples.
-        """
-
-    def _note_all(self) -> None:
-        if self._expect is not None:
-            self._expect()
-        notes = self._zones.begin(0, self._samples)
-        if notes is not None:
-            for reduce in notes.reductions(0, self._samples.size):
-                reduce()
-            notes.finish(math.nan, math.nan)
 
 
 def _reduction(ufunc: np.ufunc, samples: npt.NDArray[Any], zones: npt.NDArray[Any]) -> Job:

@@ -123,10 +123,11 @@ def detect_into(
         All have ended their work when the call returns; those that were started wait for 5 ms
         whether another call has more for them, and know of nothing until then.
     progress : callable, optional
-        Called with two integers once per million samples or two: how many have been gone through,
-        and how many that will be. There are two passes, and a third one where squares overflow.
-        The first number ascends; both are the same in the last call, when all is done. It is
-        called on the thread that detects; what it raises ends the detection and comes back.
+        Called with two integers about once per million samples, or twice after two: how many have
+        been gone through, and how many that will be. There are two passes, and a third one where
+        squares overflow. The first number ascends; both are the same in the last call, when all is
+        done. It is called on the thread that detects; what it raises ends the detection and comes
+        back.
 
     Returns
     -------

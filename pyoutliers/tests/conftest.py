@@ -24,7 +24,6 @@ def small_blocks(monkeypatch):
         "_BLOCK": 4096,
         "_PROBE": 32,
         "_WHOLE": 0,
-        "_CACHED": 0,
     }.items():
         monkeypatch.setattr(_moments, name, value)
     monkeypatch.setattr(_zones, "_LIKELY", 2)

@@ -216,9 +216,9 @@ def test_the_first_pass_over_what_is_converted_or_shifted_is_of_one_thread(monke
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
-@pytest.mark.parametrize("size", [1_000_000, _moments._CACHED, _moments._WHOLE])
+@pytest.mark.parametrize("size", [1_000_000, _moments._AT_ONCE, _moments._WHOLE])
 @pytest.mark.parametrize("fits", [False, True])
-def test_two_threads_share_a_block_and_come_to_the_same(
+def test_threads_share_a_block_and_come_to_the_same(
     function, threads, size, fits, recwarn, monkeypatch
 ):
     monkeypatch.setattr(_moments, "_FITS", fits)
@@ -229,7 +229,7 @@ def test_two_threads_share_a_block_and_come_to_the_same(
     def noted_moments(x, threads):
         before = len(started)
         found = moments_of(x, False, threads=threads, zones=ZoneMap(x, 50))
-        assert len(started) - before == (1 if threads > 1 else 0)
+        assert len(started) - before == min(threads, size // _passes.SAMPLES_PER_THREAD) - 1
         return found[:2]
 
     for x in (
@@ -249,6 +249,38 @@ def test_two_threads_share_a_block_and_come_to_the_same(
     x[:BLOCK] = np.random.default_rng(14).random(BLOCK)
     assert noted_moments(x, threads) == noted_moments(x, 1) == moments(x)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("fits", [False, True])
+def test_what_fails_in_one_part_of_a_shared_block_leaves_the_others_alone(fits, monkeypatch):
+    monkeypatch.setattr(_moments, "_FITS", fits)
+    size = _moments._AT_ONCE - 5
+    careful = []
+    moments_of_block = _moments._careful_moments
+
+    def noting(block, start, *rest):
+        careful.append((start, block.size))
+        return moments_of_block(block, start, *rest)
+
+    monkeypatch.setattr(_moments, "_careful_moments", noting)
+    x = np.random.default_rng(15).random(size)
+    x[-3] = np.nan
+    kept = x[np.isfinite(x)]
+    for threads in (1, 2, 3):
+        mean, deviation = moments(x, nan="omit", threads=threads)
+        assert mean == pytest.approx(kept.mean(), rel=1e-14)
+        assert deviation == pytest.approx(kept.std(), rel=1e-13)
+        assert careful == [(2 * _moments._BLOCK, size - 2 * _moments._BLOCK)]
+        careful.clear()
+
+
+def test_what_one_thread_fails_to_note_is_raised_on_the_callers(monkeypatch):
+    monkeypatch.setattr(_moments, "_FITS", False)
+    monkeypatch.setattr(ZoneMap, "expect", lambda *_: 1 // 0)
+    x = np.random.default_rng(16).random(1_000_000)
+    for threads in (1, 2):
+        with pytest.raises(ZeroDivisionError):
+            detect(x, threads=threads)
 
 
 @pytest.mark.parametrize("size", [35 * BLOCK + 77, 27 * BLOCK + 1])
