@@ -24,13 +24,12 @@ if TYPE_CHECKING:
     from ._jobs import Job
     from ._progress import Progress
     from ._scratch import Scratch
-    from ._zones import Notes, ZoneMap
+    from ._zones import Notes, Reductions, ZoneMap
 
     # Count, mean and sum of squared deviations.
     Moments = tuple[int, float, float]
     Floats = npt.NDArray[np.float64]
     AddUp = Callable[[Floats], tuple[float, float]]
-    Reductions = Callable[[int, int], list[Job]]
 
 # The samples of a dot product. OpenBLAS would spread one of more than 10 000 over threads of its
 # own, which makes the sum depend on their number, and gets in the way of a caller that has threads
@@ -44,7 +43,7 @@ _BLOCK = 8 * BLOCK
 # to 2 million 0.7 to 0.8 on two.
 _WHOLE = 4 * _BLOCK
 
-# Up to how many of these are gone through at once; a third-level cache may hold them.
+# Up to how many samples are gone through at once, if at all; a third-level cache may hold them.
 _AT_ONCE = 3 * _BLOCK
 
 # A block is gone through span by span: numpy adds each up, squares it and looks for its extremes,
@@ -62,7 +61,7 @@ _LINES = 512
 _LINE = 256 if _FITS else 512
 _SPAN = _LINES * _LINE
 
-# At once as many longer ones take 3 % less.
+# Where all is gone through at once, and has as many longer lines, it takes 3 % less in these.
 _LONG_LINE = 1024
 
 # Of two threads whose calls end at the same time one waits for the GIL, and the fewer they are the
@@ -270,13 +269,14 @@ def _sums_of_lines(
     count = values.size // line
     lines = values[: count * line].reshape(count, line)
     sums = np.empty((2, count))
-    totals, squares = sums[0], sums[1]
+    totals, squares = sums
+    ones = _ONES[:line]
     jobs: list[Job] = []
     for begin in range(0, values.size, span):
         end = min(begin + span, values.size)
         some = slice(begin // line, end // line)
         part = lines[some]
-        jobs.append(partial(_dots, part, _ONES[:line], totals[some]))
+        jobs.append(partial(_dots, part, ones, totals[some]))
         jobs.append(partial(_dots, part, part, squares[some]))
         if reductions is not None:
             jobs += reductions(begin, end)
@@ -294,7 +294,7 @@ def _added_up(values: Floats, sums: Floats, line: int) -> tuple[float, float]:
 def _mended_moments(
     values: Floats, sums: Floats, line: int, start: int, omit: bool, scratch: Scratch
 ) -> Moments:
-    """Return the same where the sums will do for some blocks only."""
+    """Return the moments of values whose sums will not do for all, but for some blocks of them."""
     merged = _Merged()
     for begin in range(0, values.size, _BLOCK):
         block = values[begin : begin + _BLOCK]

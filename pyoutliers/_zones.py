@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ._bounds import Bound
     from ._jobs import Job
 
+    # What looks at a part of a block, by where that begins and ends.
+    Reductions = Callable[[int, int], list[Job]]
+
 # The samples of a zone: so many that two numbers for each are nothing, and so few that an outlier
 # does not have much searched that has none.
 ZONE = 8192
@@ -55,8 +58,7 @@ class ZoneMap:
         dtype = samples.dtype
         # Of a zone that is not noted, anything is true.
         lowest, highest = (-math.inf, math.inf) if dtype.kind == "f" else EXTREMES[dtype]
-        count = -(-self._size // ZONE)
-        self._least, self._greatest = np.empty(count, dtype), np.empty(count, dtype)
+        self._least, self._greatest = np.empty((2, -(-self._size // ZONE)), dtype)
         self._least.fill(lowest)
         self._greatest.fill(highest)
         self._threshold = threshold
@@ -87,12 +89,10 @@ class ZoneMap:
             The samples of a block.
         """
         lower, upper = mean - self._threshold * deviation, mean + self._threshold * deviation
-        least, greatest = float(np.minimum.reduce(probe)), float(np.maximum.reduce(probe))
-        if least < lower or greatest > upper:
-            outside = np.count_nonzero((probe < lower) | (probe > upper))
-            if outside * ZONE > _LIKELY * probe.size:
-                self._pass_over(0, block)
-        self._is_from_zero = lower <= 0 <= least
+        outside = np.count_nonzero((probe < lower) | (probe > upper))
+        if outside * ZONE > _LIKELY * probe.size:
+            self._pass_over(0, block)
+        self._is_from_zero = lower <= 0 <= float(np.minimum.reduce(probe))
 
     def begin(self, start: int, block: npt.NDArray[Any]) -> Notes | None:
         """Begin to note a block, if it is likely to pay.
@@ -111,9 +111,7 @@ class ZoneMap:
         """
         return None if start < self._next else Notes(self, start, block)
 
-    def at_once(
-        self, samples: npt.NDArray[Any], expect: Job | None
-    ) -> Callable[[int, int], list[Job]]:
+    def at_once(self, samples: npt.NDArray[Any], expect: Job | None) -> Reductions:
         """Return what `Notes.reductions` is of a block, for all samples: one job, to the end.
 
         Of two threads one has all this to do by itself, while the other one adds up.
@@ -220,9 +218,9 @@ class Notes:
         whole = end - (end - begin) % ZONE
         jobs: list[Job] = []
         for first, last in (begin, whole), (whole, end):
-            if first == last:
-                continue
             part, noted = self._block[first:last], self._zones_of(first, last)
+            if not part.size:
+                continue
             if self._bits is not None:
                 part = part.view(self._bits.dtype)
                 jobs.append(_reduction(np.maximum, part, self._bits[noted]))
