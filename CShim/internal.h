@@ -218,34 +218,10 @@ static inline void announce(void) {
     }
 }
 
-/// Leaves again a thread that is not admitted.
+/// Takes back a thread's word that it is inside. Returns what one that is not admitted is told.
 static inline cshim_attachment leave_refused(cshim_thread *thread) {
     atomic_store_explicit(&thread->depth, 0, memory_order_release);
     return CSHIM_NOT_RUNNING;
-}
-
-/// The thread's first attachment to the interpreter, and every outermost one where Python made the thread.
-cshim_attachment first_attach(cshim_thread *thread);
-
-/// An attachment within another, where the thread's own state is not current.
-cshim_attachment attach_within(void);
-
-/// What cshim_attach does.
-__attribute__((always_inline)) static inline cshim_attachment attach(void) {
-    cshim_thread *thread = &this_thread;
-    int depth = atomic_load_explicit(&thread->depth, memory_order_relaxed);
-    atomic_store_explicit(&thread->depth, depth + 1, memory_order_relaxed);
-    if (depth > 0) {
-        bool is_current = thread->state != NULL && PyThreadState_GetUnchecked() == thread->state;
-        bool runs = atomic_load_explicit(&running, memory_order_acquire) != 0;
-        return is_current && runs ? CSHIM_ALREADY_ATTACHED : attach_within();
-    }
-    announce();
-    unsigned interpreter = atomic_load_explicit(&admitting, memory_order_acquire);
-    if (interpreter == 0) return leave_refused(thread);
-    if (!has_state(thread)) return first_attach(thread);
-    PyEval_RestoreThread(thread->state);
-    return CSHIM_RESTORED;
 }
 
 /// What cshim_detach does.
@@ -260,12 +236,32 @@ static inline void detach(cshim_attachment attachment) {
     atomic_store_explicit(&this_thread.depth, depth - 1, memory_order_release);
 }
 
-/// What cshim_attach_to does. It looks when no stop can pass any more.
+/// What cshim_attach_to does for a thread that has no state of its own, uses another one at the moment, or is refused.
+cshim_attachment attach_otherwise(uint32_t interpreter);
+
+/// What cshim_attach_to does. It looks at last when no stop can pass any more.
 __attribute__((always_inline)) static inline cshim_attachment attach_to(uint32_t interpreter) {
-    cshim_attachment attachment = attach();
-    if (attachment == CSHIM_NOT_RUNNING || atomic_load_explicit(&running, memory_order_acquire) == interpreter)
-        return attachment;
-    detach(attachment);
+    // 0 is nobody's number, but what `admitting` and `running` are while there is no interpreter.
+    if (interpreter == 0) return CSHIM_NOT_RUNNING;
+    cshim_thread *thread = &this_thread;
+    int depth = atomic_load_explicit(&thread->depth, memory_order_relaxed);
+    if (depth > 0) {
+        bool is_current = thread->state != NULL && PyThreadState_GetUnchecked() == thread->state;
+        bool runs = atomic_load_explicit(&running, memory_order_acquire) == interpreter;
+        if (!is_current || !runs) return attach_otherwise(interpreter);
+        atomic_store_explicit(&thread->depth, depth + 1, memory_order_relaxed);
+        return CSHIM_ALREADY_ATTACHED;
+    }
+    atomic_store_explicit(&thread->depth, 1, memory_order_relaxed);
+    announce();
+    bool is_admitted = atomic_load_explicit(&admitting, memory_order_acquire) == interpreter;
+    if (!is_admitted || !has_state(thread)) {
+        leave_refused(thread);
+        return attach_otherwise(interpreter);
+    }
+    PyEval_RestoreThread(thread->state);
+    if (atomic_load_explicit(&running, memory_order_acquire) == interpreter) return CSHIM_RESTORED;
+    detach(CSHIM_RESTORED);
     return CSHIM_NOT_RUNNING;
 }
 

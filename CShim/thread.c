@@ -171,7 +171,8 @@ static cshim_attachment enter(cshim_thread *thread) {
     return CSHIM_RESTORED;
 }
 
-cshim_attachment first_attach(cshim_thread *thread) {
+/// The thread's first attachment to the interpreter, and every outermost one where Python made the thread.
+static cshim_attachment first_attach(cshim_thread *thread) {
     if (!enlist(thread)) return leave_refused(thread);
     // Whoever looked through the list before this thread was on it has closed the door before.
     announce();
@@ -193,7 +194,8 @@ cshim_attachment attach_again(void) {
     return CSHIM_ALREADY_ATTACHED;
 }
 
-cshim_attachment attach_within(void) {
+/// An attachment within another, where the thread's own state is not current.
+static cshim_attachment attach_within(void) {
     if (cshim_running() == 0) { // it ended, or this is the child of a fork, in the middle of a call
         atomic_fetch_sub_explicit(&this_thread.depth, 1, memory_order_release);
         return CSHIM_NOT_RUNNING;
@@ -204,7 +206,22 @@ cshim_attachment attach_within(void) {
     return CSHIM_ENSURED;
 }
 
-cshim_attachment cshim_attach(void) { return attach(); }
+cshim_attachment cshim_attach(void) {
+    cshim_thread *thread = &this_thread;
+    int depth = atomic_load_explicit(&thread->depth, memory_order_relaxed);
+    atomic_store_explicit(&thread->depth, depth + 1, memory_order_relaxed);
+    if (depth > 0) {
+        bool is_current = thread->state != NULL && PyThreadState_GetUnchecked() == thread->state;
+        bool runs = atomic_load_explicit(&running, memory_order_acquire) != 0;
+        return is_current && runs ? CSHIM_ALREADY_ATTACHED : attach_within();
+    }
+    announce();
+    unsigned interpreter = atomic_load_explicit(&admitting, memory_order_acquire);
+    if (interpreter == 0) return leave_refused(thread);
+    if (!has_state(thread)) return first_attach(thread);
+    PyEval_RestoreThread(thread->state);
+    return CSHIM_RESTORED;
+}
 
 bool callback_begins(void) {
     cshim_thread *thread = &this_thread;
@@ -224,6 +241,13 @@ cshim_attachment cshim_attach_late(void) {
     if (!enlist(thread)) return CSHIM_NOT_RUNNING;
     atomic_store(&thread->depth, 1);
     return atomic_load(&admitting_late) == 0 ? leave_refused(thread) : enter(thread);
+}
+
+cshim_attachment attach_otherwise(uint32_t interpreter) {
+    cshim_attachment attachment = cshim_attach();
+    if (attachment == CSHIM_NOT_RUNNING || cshim_running() == interpreter) return attachment; // no stop passes any more
+    detach(attachment);
+    return CSHIM_NOT_RUNNING;
 }
 
 cshim_attachment cshim_attach_to(uint32_t interpreter) { return attach_to(interpreter); }

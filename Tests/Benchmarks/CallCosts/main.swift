@@ -21,6 +21,14 @@ let prepared = try two.prepared(sharedSamples, sharedIndices)
 
 let ways: [String: () throws -> Void] = [
     "ready in C": { _ = c_call_prepared(&samples, samples.count, &indicesInC, indicesInC.count, times) },
+    "ready in C, attached": {
+        _ = c_call_prepared_attached(&samples, samples.count, &indicesInC, indicesInC.count, times)
+    },
+    "shared, attached": {
+        try python.attached { _ throws(PythonError) in
+            for _ in 0..<times { let _: Int = try two(sharedSamples, sharedIndices) }
+        }
+    },
     "lent in C": { _ = c_call_lending(&samples, samples.count, &indicesInC, indicesInC.count, times) },
     "integers in C": { _ = c_call_numbers(times) },
     "prepared": { for _ in 0..<times { let _: Int = try prepared() } },

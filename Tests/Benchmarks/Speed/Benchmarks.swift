@@ -45,6 +45,14 @@ struct Way {
     func time(_ unit: Unit) -> BenchmarkMetric { .custom("\(name), \(unit.rawValue)", useScalingFactor: false) }
 }
 
+/// Calls so many times, and adds up what comes back, as the loops in C do.
+@inline(__always)
+func addUp(_ times: Int, _ call: () throws -> Int) throws {
+    var sum = 0
+    for _ in 0..<times { sum &+= try call() }
+    blackHole(sum)
+}
+
 enum Unit: String {
     case nanoseconds = "ns"
     case microseconds = "µs"

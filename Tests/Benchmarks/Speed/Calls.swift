@@ -14,24 +14,24 @@ func addCalls(of two: PythonFunction, in python: PythonInterpreter) throws {
     let lendRaw = Way("raw memory") { times in
         try samples.withUnsafeBufferPointer { samples in
             try indices.withUnsafeMutableBufferPointer { indices in
-                for _ in 0..<times { blackHole(try two(.lending(samples), .lending(indices)) as Int) }
+                try addUp(times) { try two(.lending(samples), .lending(indices)) }
             }
         }
     }
     let lendArrays = Way("arrays") { times in
-        for _ in 0..<times { blackHole(try two(.lending(samples), .lending(&indices)) as Int) }
+        try addUp(times) { try two(.lending(samples), .lending(&indices)) }
     }
     let share = Way("shared") { times in
-        for _ in 0..<times { blackHole(try two(sharedSamples, sharedIndices) as Int) }
+        try addUp(times) { try two(sharedSamples, sharedIndices) }
     }
     let list = Way("list") { times in
-        for _ in 0..<times { blackHole(try two(samples, 0) as Int) }
+        try addUp(times) { try two(samples, 0) }
     }
     let integers = Way("bridge") { times in
-        for _ in 0..<times { blackHole(try two(1, 2) as Int) }
+        try addUp(times) { try two(1, 2) }
     }
     let callPrepared = Way("prepared") { times in
-        for _ in 0..<times { blackHole(try prepared() as Int) }
+        try addUp(times) { try prepared() }
     }
 
     /// The same with the thread attached throughout.

@@ -23,9 +23,9 @@ func addManyThreads(calling two: PythonFunction) throws {
                     c_use_this_thread()
                     blackHole(c_call_numbers(times))
                 },
-                inThreads("integers") { _, times in for _ in 0..<times { blackHole(try two(1, 2) as Int) } },
+                inThreads("integers") { _, times in try addUp(times) { try two(1, 2) } },
                 inThreads("shared") { index, times in
-                    for _ in 0..<times { blackHole(try two(buffers[index].0, buffers[index].1) as Int) }
+                    try addUp(times) { try two(buffers[index].0, buffers[index].1) }
                 },
             ])
     }

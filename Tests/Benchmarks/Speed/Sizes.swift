@@ -28,7 +28,7 @@ func addSizes(of two: PythonFunction) throws {
         [inC("C, ready views") { c_call_prepared($0, $2, $1, $2, $3) }]
             + zip(sizes, buffers).map { size, buffers in
                 Way("shared, \(size.0)") { times in
-                    for _ in 0..<times { blackHole(try two(buffers.0, buffers.1) as Int) }
+                    try addUp(times) { try two(buffers.0, buffers.1) }
                 }
             })
     compare(
@@ -36,7 +36,7 @@ func addSizes(of two: PythonFunction) throws {
         [inC("C, new views") { c_call_lending($0, $2, $1, $2, $3) }]
             + zip(sizes, buffers).map { size, buffers in
                 Way("lent, \(size.0)") { times in
-                    for _ in 0..<times { blackHole(try two(.lending(buffers.0), .lending(buffers.1)) as Int) }
+                    try addUp(times) { try two(.lending(buffers.0), .lending(buffers.1)) }
                 }
             })
 }
