@@ -13,10 +13,6 @@ import Testing
         for _ in 0..<2 { try identity(samples) }
     }
 
-    private func lambda(_ source: String) throws(PythonError) -> PythonFunction {
-        try TestPython.start().evaluate(source, as: PythonObject.self).function("__call__")
-    }
-
     private func values(_ buffer: SharedBuffer<Double>) throws -> [Double] {
         try TestPython.memory("values")(buffer)
     }
@@ -53,7 +49,7 @@ import Testing
 
     @Test func `the hash of a view is that of what Swift has written since`() throws {
         let bytes = try SharedBuffer<UInt8>(capacity: 3)
-        let hash = try lambda("lambda view: (hash(view), hash(bytes(view)))[0] == hash(bytes(view))")
+        let hash = try TestPython.lambda("lambda view: (hash(view), hash(bytes(view)))[0] == hash(bytes(view))")
         for round in UInt8(0)..<6 {
             bytes[1] = round
             #expect(try hash(bytes.readOnly) as Bool)
@@ -64,15 +60,15 @@ import Testing
         let compact = ["-1", "0", "7", "2**30 - 1", "1 - 2**30"]
         let long = ["2**30", "-2**30", "2**60", "2**63 - 1", "-2**63"]
         for expression in compact + long + ["True", "type('I', (int,), {})(5)"] {
-            let result = try lambda("lambda _: \(expression)")
-            let digits: String = try lambda("lambda: str(int(\(expression)))")()
+            let result = try TestPython.lambda("lambda _: \(expression)")
+            let digits: String = try TestPython.lambda("lambda: str(int(\(expression)))")()
             let expected = try #require(Int(digits))
             #expect(try result(samples) == expected, "\(expression)")
             #expect(try result(3) == expected, "\(expression)")
             #expect(try result.prepared(samples)() == expected, "\(expression)")
         }
         for expression in ["2**63", "-2**63 - 1", "'one'", "None", "1.0"] {
-            let result = try lambda("lambda _: \(expression)")
+            let result = try TestPython.lambda("lambda _: \(expression)")
             let error = try #require(thrown { let _: Int = try result(samples) })
             #expect("\(error)" == thrown { let _: Int = try result(3) }.map { "\($0)" }, "\(expression)")
             let prepared = try result.prepared(samples)

@@ -12,10 +12,6 @@ import Testing
     }
 
     /// What an expression, a lambda, evaluates to.
-    func lambda(_ source: String) throws(PythonError) -> PythonFunction {
-        try python.evaluate(source, as: PythonObject.self).function("__call__")
-    }
-
     /// Expects nothing but what was on demand. Exporters alive may be fewer: a thread releases what others gave up.
     func expectNoCopy(_ ledger: MemoryLedger, onDemand: Int = 0) {
         #expect(ledger.bytesCopied == 0)
@@ -79,7 +75,8 @@ import Testing
     @Test(.serialized, arguments: elementTypes)
     func `memory on demand is where numpy sees it, of its own type, and zero`(type: any TestElement.Type) throws {
         func check<E: TestElement>(_: E.Type) throws {
-            let keep = try lambda("lambda allocate, n: (gc.collect(), globals().update(routes=allocate(n)), routes)[2]")
+            let keep = try TestPython.lambda(
+                "lambda allocate, n: (gc.collect(), globals().update(routes=allocate(n)), routes)[2]")
             let zero = try SharedBuffer<E>(capacity: 1)[0]
             for count in [1, 7, 1000, 100_000] {
                 let result: SharedBuffer<E> = try keep(BufferAllocator<E>(), count)
@@ -107,7 +104,7 @@ import Testing
         ("range(1, 4)", [1, 2, 3]), ("(1,) * 64", Array(repeating: 1, count: 64)), ("True", [1]),
     ])
     func `Python asks for any shape`(length: String, shape: [Int]) throws {
-        let allocate = try lambda("lambda allocate: allocate(\(length))")
+        let allocate = try TestPython.lambda("lambda allocate: allocate(\(length))")
         let (result, ledger) = try MemoryLedger.recording { () throws(PythonError) -> SharedArray<Int32> in
             try allocate(BufferAllocator<Int32>())
         }
@@ -129,23 +126,24 @@ import Testing
     func `what is no length raises in Python, and nothing is allocated`(
         length: String, type: String, message: String
     ) throws {
-        let allocate = try lambda("lambda allocate: allocate(\(length))")
+        let allocate = try TestPython.lambda("lambda allocate: allocate(\(length))")
         let error = thrown { let _: SharedArray<Double> = try allocate(BufferAllocator<Double>()) }
         #expect(error?.exception?.type == type)
         #expect(error?.exception?.message.contains(message) == true, "\(error?.exception?.message ?? "")")
-        let next: SharedBuffer<Double> = try lambda("lambda allocate: allocate(2)")(BufferAllocator<Double>())
+        let next: SharedBuffer<Double> = try TestPython.lambda("lambda allocate: allocate(2)")(
+            BufferAllocator<Double>())
         #expect(Array(next) == [0, 0])
     }
 
     @Test func `an exception of the length itself surfaces`() throws {
-        let allocate = try lambda("lambda allocate: allocate(RouteIndex(KeyError('no length')))")
+        let allocate = try TestPython.lambda("lambda allocate: allocate(RouteIndex(KeyError('no length')))")
         let error = thrown { let _: SharedBuffer<Int> = try allocate(BufferAllocator<Int>()) }
         #expect(error?.exception?.type == "KeyError")
         #expect(error?.exception?.message.contains("no length") == true)
     }
 
     @Test func `Python asks for memory as often as it likes, and drops what it does not return`() throws {
-        let best = try lambda("lambda allocate: max((allocate(n) for n in range(10)), key=len)")
+        let best = try TestPython.lambda("lambda allocate: max((allocate(n) for n in range(10)), key=len)")
         let (result, ledger) = try MemoryLedger.recording { () throws(PythonError) -> SharedBuffer<Int16> in
             try best(BufferAllocator<Int16>())
         }
@@ -156,7 +154,7 @@ import Testing
     }
 
     @Test func `memory that Python asked for before it raised is given back`() throws {
-        let fail = try lambda("lambda allocate: [allocate(1000), {}['route']]")
+        let fail = try TestPython.lambda("lambda allocate: [allocate(1000), {}['route']]")
         let (error, ledger) = MemoryLedger.recording { thrown { try fail(BufferAllocator<Int>()) } }
         #expect(error?.exception?.type == "KeyError")
         #expect(ledger.bytesOnDemand == 8000)
@@ -183,7 +181,7 @@ import Testing
     }
 
     @Test func `Python may keep the function and ask when the call is over`() throws {
-        try lambda("lambda allocate: globals().update(route_allocate=allocate)")(BufferAllocator<Float>())
+        try TestPython.lambda("lambda allocate: globals().update(route_allocate=allocate)")(BufferAllocator<Float>())
         let result: SharedBuffer<Float> = try python.evaluate("route_allocate(3)")
         try python.run("del route_allocate")
         result[2] = 1.5
@@ -199,7 +197,7 @@ import Testing
         ("np.asarray(result)[::5][:1]", [0]),
     ])
     func `part of what was allocated, or an array over it, is the same memory`(part: String, expected: [Int]) throws {
-        let ask = try lambda(
+        let ask = try TestPython.lambda(
             """
             lambda allocate, keep: (result := allocate(10), np.copyto(np.asarray(result), range(10)), \
             keep.append(result), \(part))[-1]
@@ -222,7 +220,7 @@ import Testing
         ("np.broadcast_to(np.asarray(result)[4:5], (2, 2))", [4, 4, 4, 4]),
     ])
     func `what is not side by side is a SharedArray, and no SharedBuffer`(part: String, expected: [Int]) throws {
-        let ask = try lambda(
+        let ask = try TestPython.lambda(
             "lambda allocate: (result := allocate(6), np.copyto(np.asarray(result), range(6)), \(part))[-1]")
         let result: SharedArray<Int> = try ask(BufferAllocator<Int>())
         #expect(result.elements == expected)
@@ -238,7 +236,7 @@ import Testing
         "np.frombuffer(result.cast('B')[1:17], float)",
     ])
     func `what is not Swift's memory, or not of the type, is refused`(part: String) throws {
-        let ask = try lambda("lambda allocate: (result := allocate(3), \(part))[-1]")
+        let ask = try TestPython.lambda("lambda allocate: (result := allocate(3), \(part))[-1]")
         let errors = [
             thrown { let _: SharedBuffer<Double> = try ask(BufferAllocator<Double>()) },
             thrown { let _: SharedArray<Double> = try ask(BufferAllocator<Double>()) },
@@ -264,7 +262,7 @@ import Testing
     }
 
     @Test func `a read-only view of what was allocated comes back read-only`() throws {
-        let ask = try lambda("lambda allocate: allocate(3).toreadonly()")
+        let ask = try TestPython.lambda("lambda allocate: allocate(3).toreadonly()")
         let result: SharedBuffer<Int> = try ask(BufferAllocator<Int>())
         #expect(!result.isWritableByPython)
         let error = thrown { try TestPython.memory("set_first")(result, 1) }
@@ -272,14 +270,14 @@ import Testing
     }
 
     @Test func `memory on demand belongs to both sides`() throws {
-        let ask = try lambda("lambda allocate, keep: (keep.append(np.asarray(allocate(1000))), keep[0])[1]")
+        let ask = try TestPython.lambda("lambda allocate, keep: (keep.append(np.asarray(allocate(1000))), keep[0])[1]")
         let kept: PythonObject = try python.evaluate("[]")
         do {
             let result: SharedBuffer<Int> = try ask(BufferAllocator<Int>(), kept)
             result[999] = 7
         }
         let churn = try (0..<64).map { _ in try SharedBuffer<Int>(capacity: 1000) }
-        let seen: Int = try lambda("lambda keep: int(keep[0].sum())")(kept)
+        let seen: Int = try TestPython.lambda("lambda keep: int(keep[0].sum())")(kept)
         #expect(seen == 7)
         let again: SharedBuffer<Int> = try kept.function("pop")()
         try python.run("gc.collect()")
@@ -289,7 +287,7 @@ import Testing
 
     @Test func `lent memory does not come back as shared`() throws {
         let identity = try TestPython.fixture("identity", in: "values")
-        let asArray = try lambda("lambda memory: np.asarray(memory)[1:]")
+        let asArray = try TestPython.lambda("lambda memory: np.asarray(memory)[1:]")
         var array = [1, 2, 3]
         let buffer = try SharedBuffer<Int>(contentsOf: array)
         for back in [identity, asArray] {
@@ -335,18 +333,19 @@ import Testing
     func `Python's array is read where it is, and held`(type: any TestElement.Type) throws {
         func check<E: TestElement>(_: E.Type) throws {
             let held: PythonObject = try python.evaluate("[]")
-            let make = try lambda("lambda samples, held: held.append(np.array(samples)) or held[0]")
+            let make = try TestPython.lambda("lambda samples, held: held.append(np.array(samples)) or held[0]")
             let samples = E.samples
             let (result, ledger) = try MemoryLedger.recording { () throws(PythonError) -> PythonBuffer<E> in
                 try make(.lending(samples), held)
             }
             expectNoCopy(ledger)
             #expect(ledger.bytesShared == 0)
-            let address: Int = try lambda("lambda held: held[0].__array_interface__['data'][0]")(held)
+            let address: Int = try TestPython.lambda("lambda held: held[0].__array_interface__['data'][0]")(held)
             #expect(unsafe result.withUnsafeBufferPointer { Int(bitPattern: $0.baseAddress) } == address)
             // Python changes it, drops it, and makes others, which would take its place if it were gone.
-            try lambda("lambda held: (np.copyto(held[0][:1], held[0][1:2]), held.clear(), gc.collect())")(held)
-            try lambda("lambda held, n, dtype: held.extend([np.zeros(n, dtype) for _ in range(64)])")(
+            try TestPython.lambda("lambda held: (np.copyto(held[0][:1], held[0][1:2]), held.clear(), gc.collect())")(
+                held)
+            try TestPython.lambda("lambda held, n, dtype: held.extend([np.zeros(n, dtype) for _ in range(64)])")(
                 held, samples.count, E.dtype)
             #expect(Array(result) == [samples[1]] + samples.dropFirst())
         }
@@ -367,7 +366,7 @@ import Testing
         try exec("held = \(source)", scope)
         do {
             let held: PythonObject = try scope.function("get")("held")
-            let memory: PythonObject = try lambda("lambda held: memoryview(held).cast('B').cast('b')")(held)
+            let memory: PythonObject = try TestPython.lambda("lambda held: memoryview(held).cast('B').cast('b')")(held)
             let result: PythonBuffer<Int8> = try TestPython.fixture("identity", in: "values")(memory)
             let refusal = thrown { try exec(change, scope) }
             #expect(refusal?.exception?.type == error)

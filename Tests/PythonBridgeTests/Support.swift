@@ -175,13 +175,18 @@ func writeFile(_ bytes: [UInt8], to path: String) {
 }
 
 /// The bytes of this process that are in memory, as proc(5) tells in statm.
-func residentBytes() -> Int {
+func residentBytes() -> Int { memoryBytes(field: 1) }
+
+/// The bytes of address space that this process has.
+func virtualBytes() -> Int { memoryBytes(field: 0) }
+
+private func memoryBytes(field: Int) -> Int {
     guard let file = unsafe fopen("/proc/self/statm", "re") else { preconditionFailure("no /proc") }
     defer { unsafe fclose(file) }
     var text = [UInt8](repeating: 0, count: 128)
     let count = unsafe fread(&text, 1, text.count, file)
     let fields = String(decoding: text[..<count], as: UTF8.self).split(separator: " ")
-    return (Int(fields[1]) ?? 0) * 4096
+    return (Int(fields[field]) ?? 0) * 4096
 }
 
 /// How many descriptors this process has open.

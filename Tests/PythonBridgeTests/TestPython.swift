@@ -7,6 +7,11 @@ enum TestPython {
         try PythonInterpreter.start(PythonConfiguration(searchPaths: [repository]))
     }
 
+    /// A Python expression that is a function.
+    static func lambda(_ source: String) throws(PythonError) -> PythonFunction {
+        try start().evaluate(source, as: PythonObject.self).function("__call__")
+    }
+
     /// The checkout's directory.
     static let repository = #filePath.split(separator: "/").dropLast(3).reduce(into: "") { $0 += "/" + $1 }
 

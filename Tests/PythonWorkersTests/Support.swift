@@ -42,17 +42,6 @@ enum Processes {
             .compactMap { Int($0.filter(\.isNumber)) }.reduce(0) { $0 + $1 << 10 }
     }
 
-    /// The lines of `smaps` about the mapping in which an address lies.
-    static func mapping(at address: Int, of process: Int32) -> [Substring] {
-        var (found, isWithin): ([Substring], Bool) = ([], false)
-        for line in FileSystem.lines(of: "/proc/\(process)/smaps") ?? [] {
-            let bounds = line.prefix { $0 != " " }.split(separator: "-").compactMap { Int($0, radix: 16) }
-            if bounds.count == 2 { isWithin = bounds[0] <= address && address < bounds[1] }
-            if isWithin { found.append(line) }
-        }
-        return found
-    }
-
     /// How many mappings of anonymous shared memory a process has.
     static func sharedMappings(of process: Int32 = getpid()) -> Int {
         (FileSystem.lines(of: "/proc/\(process)/maps") ?? []).count { $0.contains("/memfd:") }

@@ -39,7 +39,7 @@ struct WorkerMemoryTests {
         let address: Int = try function("address")(buffer)
         let here = unsafe buffer.withUnsafeBufferPointer { Int(bitPattern: $0.baseAddress) }
         for (address, process) in [(here, getpid()), (address, try worker())] {
-            let mapping = Processes.mapping(at: address, of: process)
+            let mapping = mapping(at: address, of: process)
             #expect(mapping.first?.contains("/memfd:") == true)
             #expect(Processes.bytes(["Shared_Clean", "Shared_Dirty"], in: mapping) == count * 8)
             #expect(Processes.bytes(["Private_Clean", "Private_Dirty"], in: mapping) == 0)
@@ -271,7 +271,7 @@ struct WorkerMemoryTests {
         #expect(sum == Double(buffer.reduce(0) { $0 + Int($1) }))
         #expect(ledger.bytesCopied == 0)
         #expect(try function("describe")(buffer) == "uint8 [80000] [1] r")
-        let mapping = Processes.mapping(at: try function("address")(buffer), of: try worker())
+        let mapping = mapping(at: try function("address")(buffer), of: try worker())
         #expect(mapping.first?.hasSuffix(file.path) == true)
         let back: SharedBuffer<UInt8> = try function("identity")(buffer)
         #expect(!back.isWritableByPython && back.count == 80_000)

@@ -43,8 +43,7 @@ final class Bench {
 
     /// - Returns: nil when nothing can run.
     private func measure(_ count: Int) throws(Failure) -> BenchReport.Size? {
-        let samples = try setup.samples(count: count)
-        guard let (runs, outliers) = try firstRuns(on: samples) else { return nil }
+        guard let (runs, outliers) = try firstRuns(on: count) else { return nil }
         let timed = try takeTurns(runs, count)
         var measurements: [BenchReport.Size.Measurement] = []
         for run in timed {
@@ -64,21 +63,27 @@ final class Bench {
     /// Has everybody take a first turn, and compares what they find.
     ///
     /// - Returns: The runs so far, and how many outliers there are; nil when nothing can run.
-    private func firstRuns(
-        on samples: StridedView<Double>
-    ) throws(Failure) -> (runs: [TimedRuns], outliers: Int)? {
+    private func firstRuns(on count: Int) throws(Failure) -> (runs: [TimedRuns], outliers: Int)? {
         let budget = seconds / Double(cells)
         var runs: [TimedRuns] = []
         var reference: (name: String, indices: SharedBuffer<Int>)?
-        for contestant in contestants where contestant.takesPart(on: samples.count) {
+        var samplesByMapping: [Bool: StridedView<Double>] = [:]
+        for contestant in contestants where contestant.takesPart(on: count) {
             guard let detect = ready[contestant] else { continue }
-            progress.show("\(contestant.name) on \(Amount.number(samples.count)) samples")
+            progress.show("\(contestant.name) on \(Amount.number(count)) samples")
+            let samples: StridedView<Double>
+            if let made = samplesByMapping[contestant.kind.mapsSamples] {
+                samples = made
+            } else {
+                samples = try setup.samples(count: count, for: contestant.kind)
+                samplesByMapping[contestant.kind.mapsSamples] = samples
+            }
             var run = TimedRuns(contestant, detect, on: samples, budget: budget)
-            let found = try attempt(contestant, samples: samples.count) { () throws(Failure) in try run.takeTurn() }
+            let found = try attempt(contestant, samples: count) { () throws(Failure) in try run.takeTurn() }
             guard let found else { continue }
             runs.append(run)
             if let reference {
-                try compare(found, of: contestant.name, with: reference.indices, of: reference.name, samples.count)
+                try compare(found, of: contestant.name, with: reference.indices, of: reference.name, count)
             } else {
                 reference = (contestant.name, found)
             }

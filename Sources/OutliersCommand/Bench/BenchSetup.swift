@@ -6,12 +6,12 @@ struct BenchSetup {
     let threshold: Double
     let python: PythonOptions
 
-    /// Samples in memory that other processes can map, the same for all contestants.
+    /// Samples, the same for all contestants: for one that maps them in memory that it can map, for the others in ordinary memory.
     ///
     /// - Throws: ``Failure`` with ``Failure/Code/unavailable`` when there is no memory for them.
-    func samples(count: Int) throws(Failure) -> StridedView<Double> {
+    func samples(count: Int, for kind: Contestant.Kind) throws(Failure) -> StridedView<Double> {
         do throws(PythonError) {
-            return try GeneratedSamples.make(count: count, isShared: true, data)
+            return try GeneratedSamples.make(count: count, isShared: kind.mapsSamples, data)
         } catch {
             throw Failure(error, input: "generated samples")
         }

@@ -17,6 +17,8 @@ struct Contestant: Hashable, Sendable {
         var usesPython: Bool { engine?.usesPython ?? true }
         /// Whether its Python is a process of its own, and a crash ends that alone.
         var isIsolated: Bool { self == .worker || self == .subprocess }
+        /// Whether a process of its own maps the samples, and uses them where they are.
+        var mapsSamples: Bool { self == .worker }
         /// Whether it is compared with itself on several threads.
         var isThreaded: Bool { self == .embedded || self == .native }
         /// Whether each detection starts a process of its own.

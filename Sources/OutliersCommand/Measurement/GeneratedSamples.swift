@@ -21,7 +21,8 @@ enum GeneratedSamples {
         let size = count * MemoryLayout<Double>.stride
         if let available = availableMemory, size > available { throw .outOfMemory(byteCount: size) }
         let samples: SharedBuffer<Double> =
-            isShared ? try SharedBuffer(sharedMemoryCapacity: count) : try SharedBuffer(capacity: count)
+            isShared
+            ? try SharedBuffer(sharedMemoryCapacity: count) : try SharedBuffer(capacity: count, hugePages: true)
         unsafe samples.withUnsafeMutableBufferPointer { samples in
             var generator = SplitMix64()
             for index in 0..<count { unsafe samples[index] = generator.uniform() }

@@ -11,9 +11,10 @@
 /// ```
 ///
 /// In Python it is a function of one argument, a length or a tuple of lengths, that returns a writable `memoryview` of zeroed
-/// memory, aligned to 64 bytes. The memory belongs to both sides, like any ``SharedBuffer``: whoever holds it last gives it
-/// back. Returned to Swift it is read as a ``SharedBuffer`` or a ``SharedArray``, without a copy. It raises `TypeError` and
-/// `ValueError` for what is no length, and `MemoryError`.
+/// memory, aligned to 64 bytes. It is taken to be filled: from 4 MiB up it is in huge pages, as
+/// ``SharedBuffer/init(capacity:hugePages:)`` says. The memory belongs to both sides, like any ``SharedBuffer``: whoever holds it
+/// last gives it back. Returned to Swift it is read as a ``SharedBuffer`` or a ``SharedArray``, without a copy. It raises
+/// `TypeError` and `ValueError` for what is no length, and `MemoryError`.
 public struct BufferAllocator<Element: BufferElement>: PythonConvertible, Sendable {
     /// An allocator. It has no state.
     public init() {}
@@ -32,10 +33,10 @@ public struct BufferAllocator<Element: BufferElement>: PythonConvertible, Sendab
             guard let shape = try shape(of: argument) else {
                 throw .conversion(expected: "a length or a tuple of lengths", found: argument.typeName)
             }
-            let array = try SharedArray<Element>(shape: shape)
+            let array = try SharedArray<Element>(shape: shape, hugePages: true)
             return try count(array.buffer, as: array)
         }
-        let buffer = try SharedBuffer<Element>(capacity: length)
+        let buffer = try SharedBuffer<Element>(capacity: length, hugePages: true)
         return try count(buffer, as: buffer)
     }
 

@@ -34,10 +34,13 @@ public struct SharedArray<Element: BufferElement>: Sendable {
 
     /// Zeroed memory of its own, by rows, that Python may write to.
     ///
+    /// - Parameters:
+    ///   - shape: The length of each dimension.
+    ///   - hugePages: For memory that will be filled, as ``SharedBuffer/init(capacity:hugePages:)`` says.
     /// - Throws: ``PythonError/outOfMemory(byteCount:)``; ``PythonError/invalidBuffer(_:)`` when it is no shape.
-    public init(shape: [Int]) throws(PythonError) {
+    public init(shape: [Int], hugePages: Bool = false) throws(PythonError) {
         let layout = try ArrayLayout(rowMajor: shape)
-        try self.init(try SharedBuffer(capacity: layout.count), layout: layout)
+        try self.init(try SharedBuffer(capacity: layout.count, hugePages: hugePages), layout: layout)
     }
 
     private init(unchecked buffer: SharedBuffer<Element>, _ layout: ArrayLayout) {

@@ -67,29 +67,49 @@ package final class SharedStorage: @unchecked Sendable {
     /// From here on zero pages come from the kernel when they are touched, and those that never are cost nothing.
     private static let mappingThreshold = 128 << 10
 
+    /// From here on huge pages may be asked for, as numpy does for its own arrays.
+    private static let hugePageThreshold = 4 << 20
+
+    /// A huge page on x86-64, and on arm64 with pages of 4 KiB. Elsewhere the memory is only aligned to it.
+    private static let hugePageSize = 2 << 20
+
     /// Zeroed memory for `count` elements of `size` bytes, aligned to 64 bytes.
     @usableFromInline
-    static func allocate(count: Int, size: Int) throws(PythonError) -> SharedStorage {
+    static func allocate(count: Int, size: Int, hugePages: Bool) throws(PythonError) -> SharedStorage {
         guard count >= 0 else { throw .invalidBuffer("a capacity of \(count) elements is negative") }
         let (byteCount, overflow) = count.multipliedReportingOverflow(by: size)
         guard !overflow else { throw .outOfMemory(byteCount: .max) }
-        return try allocate(byteCount: byteCount)
+        if byteCount < mappingThreshold { return try allocate(byteCount: byteCount) }
+        return try map(byteCount: byteCount, hugePages: hugePages && byteCount >= hugePageThreshold)
     }
 
     private static func allocate(byteCount: Int) throws(PythonError) -> SharedStorage {
-        if byteCount >= mappingThreshold {
-            let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-            let base = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0)
-            guard let base = unsafe base, unsafe base != MAP_FAILED else { throw .outOfMemory(byteCount: byteCount) }
-            return unsafe SharedStorage(
-                base: base, byteCount: byteCount, isMutable: true, origin: .mapped(length: byteCount))
-        }
         var base: UnsafeMutableRawPointer?
         guard unsafe posix_memalign(&base, alignment, max(byteCount, 1)) == 0, let base = unsafe base else {
             throw .outOfMemory(byteCount: byteCount)
         }
         unsafe memset(base, 0, byteCount)
         return unsafe SharedStorage(base: base, byteCount: byteCount, isMutable: true, origin: .allocated)
+    }
+
+    private static func map(byteCount: Int, hugePages: Bool) throws(PythonError) -> SharedStorage {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        let (length, overflow) = byteCount.addingReportingOverflow(hugePages ? 2 * hugePageSize : 0)
+        guard !overflow, let start = unsafe mmap(nil, length, PROT_READ | PROT_WRITE, flags, -1, 0),
+            unsafe start != MAP_FAILED
+        else { throw .outOfMemory(byteCount: byteCount) }
+        var base = unsafe start
+        if hugePages {
+            // The memory starts where a huge page may. What is left over before and behind it is never touched, but for the rest of the
+            // last huge page, half of it at most.
+            unsafe base = unsafe start.alignedUp(toMultipleOf: hugePageSize)
+            if unsafe base > start { unsafe munmap(start, base - start) }
+            let wholePages = (byteCount + hugePageSize / 2) / hugePageSize * hugePageSize
+            // A kernel without huge pages refuses: the memory is as it was.
+            unsafe madvise(base, wholePages, MADV_HUGEPAGE)
+        }
+        return unsafe SharedStorage(
+            base: base, byteCount: byteCount, isMutable: true, origin: .mapped(length: length - (base - start)))
     }
 
     /// The memory of an array, which stays as it is while the storage holds it: whoever mutates the array copies it first.

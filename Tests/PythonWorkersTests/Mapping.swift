@@ -1,0 +1,1 @@
+../PythonBridgeTests/Mapping.swift
