@@ -120,7 +120,7 @@ static void end_thread(void *unused) {
     if (is_outside && thread->owns_state && has_state(thread) && has_ended) {
         cshim_attachment attachment = cshim_attach_late();
         if (attachment == CSHIM_RESTORED) {
-            // The count that first_attach took: the state is cleared and deleted.
+            // The count that enter() took: the state is cleared and deleted.
             PyGILState_Release(PyGILState_UNLOCKED);
             thread->state = NULL;
             thread->owns_state = false;
@@ -171,8 +171,8 @@ static cshim_attachment enter(cshim_thread *thread) {
     return CSHIM_RESTORED;
 }
 
-/// The thread's first attachment to the interpreter, and every outermost one where Python made the thread.
-static cshim_attachment first_attach(cshim_thread *thread) {
+/// An attachment within no other.
+static cshim_attachment attach_outermost(cshim_thread *thread) {
     if (!enlist(thread)) return leave_refused(thread);
     // Whoever looked through the list before this thread was on it has closed the door before.
     announce();
@@ -194,7 +194,7 @@ cshim_attachment attach_again(void) {
     return CSHIM_ALREADY_ATTACHED;
 }
 
-/// An attachment within another, where the thread's own state is not current.
+/// An attachment within another.
 static cshim_attachment attach_within(void) {
     if (cshim_running() == 0) { // it ended, or this is the child of a fork, in the middle of a call
         atomic_fetch_sub_explicit(&this_thread.depth, 1, memory_order_release);
@@ -210,17 +210,7 @@ cshim_attachment cshim_attach(void) {
     cshim_thread *thread = &this_thread;
     int depth = atomic_load_explicit(&thread->depth, memory_order_relaxed);
     atomic_store_explicit(&thread->depth, depth + 1, memory_order_relaxed);
-    if (depth > 0) {
-        bool is_current = thread->state != NULL && PyThreadState_GetUnchecked() == thread->state;
-        bool runs = atomic_load_explicit(&running, memory_order_acquire) != 0;
-        return is_current && runs ? CSHIM_ALREADY_ATTACHED : attach_within();
-    }
-    announce();
-    unsigned interpreter = atomic_load_explicit(&admitting, memory_order_acquire);
-    if (interpreter == 0) return leave_refused(thread);
-    if (!has_state(thread)) return first_attach(thread);
-    PyEval_RestoreThread(thread->state);
-    return CSHIM_RESTORED;
+    return depth > 0 ? attach_within() : attach_outermost(thread);
 }
 
 bool callback_begins(void) {
