@@ -26,6 +26,7 @@ import Testing
         struct System: Decodable {
             let date, cpu: String
             let cores: Int
+            let stolenShare: Double
             let python, numpy: String?
         }
 
@@ -140,6 +141,7 @@ import Testing
         #expect(system.date.contains(#/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/#))
         #expect(!system.cpu.isEmpty && !system.cpu.contains("\n"))
         #expect(system.cores > 0)
+        #expect((0...1).contains(system.stolenShare))
         let versions = try await python("import platform, numpy; print(platform.python_version(), numpy.__version__)")
         #expect("\(system.python ?? "") \(system.numpy ?? "")\n" == versions)
     }
@@ -151,7 +153,7 @@ import Testing
             "bench", "--sizes", "1000,2000", "--engines", "native,embedded,worker,one-liner", "--seconds", "0.2"
         ).succeeds()
         let lines = output.split(separator: "\n")
-        #expect(lines[0].contains(#/^CPython 3\.\d+\.\d+, numpy .*, \d+ cores?, 20/#))
+        #expect(lines[0].contains(#/^CPython 3\.\d+\.\d+, numpy .*, \d+ cores?( \(\d+ % of the time stolen\))?, 20/#))
         #expect(lines[1] == "uniform samples, threshold 2.0")
         #expect(lines[2] == "1,000 samples (7.81 KiB), 3 outliers")
         #expect(lines[3].hasPrefix("engine ") && lines[3].hasSuffix("extra memory"))

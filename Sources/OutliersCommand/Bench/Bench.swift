@@ -27,6 +27,7 @@ final class Bench {
     /// - Throws: ``Failure``: ``Failure/Code/unavailable`` when nothing can run, ``Failure/Code/bug`` when two disagree.
     func run() throws(Failure) -> BenchReport {
         defer { TerminalLine.erase() }
+        let start = ProcessorTime.now
         for contestant in contestants where sizes.contains(where: contestant.takesPart) {
             ready[contestant] = try attempt(contestant, samples: nil) { () throws(Failure) in
                 try setup.prepare(contestant)
@@ -37,8 +38,8 @@ final class Bench {
         if measured.isEmpty, let first = unavailable.first { throw Failure(.unavailable, first.reason) }
         let usesPython = contestants.contains { $0.kind != .native }
         return BenchReport(
-            system: BenchSystem(python: usesPython ? setup.python.configuration : nil), data: setup.data.rawValue,
-            threshold: setup.threshold, sizes: measured, unavailable: unavailable)
+            system: BenchSystem(python: usesPython ? setup.python.configuration : nil, since: start),
+            data: setup.data.rawValue, threshold: setup.threshold, sizes: measured, unavailable: unavailable)
     }
 
     /// - Returns: nil when nothing can run.

@@ -9,14 +9,20 @@ struct BenchSystem: Encodable {
     let cpu: String
     /// Those that this process may use.
     let cores: Int
+    /// Of the time in which they had work, from 0 to 1: what the host of a virtual machine did not give them. Missing where the kernel
+    /// does not tell.
+    let stolenShare: Double?
     let python: String?
     let numpy: String?
 
-    /// - Parameter configuration: Which Python, if one is used; versions are missing where it does not start in this process.
-    init(python configuration: PythonConfiguration?) {
+    /// - Parameters:
+    ///   - configuration: Which Python, if one is used; versions are missing where it does not start in this process.
+    ///   - start: Since when time that was stolen counts.
+    init(python configuration: PythonConfiguration?, since start: ProcessorTime?) {
         date = Date.now.formatted(.iso8601)
         cpu = Self.processor
         cores = ProcessInfo.processInfo.activeProcessorCount
+        stolenShare = start.flatMap { ProcessorTime.now?.stolenShare(since: $0) }
         let interpreter = configuration.flatMap { try? PythonInterpreter.start($0) }
         python = try? interpreter?.evaluate("__import__('sys').version.split()[0]")
         numpy = try? interpreter?.module("numpy").attribute("__version__").read()
@@ -38,6 +44,9 @@ struct BenchSystem: Encodable {
     /// On one line.
     var text: String {
         let versions = [python.map { "CPython \($0)" }, numpy.map { "numpy \($0)" }].compactMap(\.self)
-        return (versions + [cpu, "\(cores) core\(cores == 1 ? "" : "s")", date]).joined(separator: ", ")
+        let cores = "\(cores) core\(cores == 1 ? "" : "s")"
+        let percent = stolenShare.map { ($0 * 100).rounded() } ?? 0
+        let stolen = percent > 0 ? " (\(Int(percent)) % of the time stolen)" : ""
+        return (versions + [cpu, cores + stolen, date]).joined(separator: ", ")
     }
 }
