@@ -57,7 +57,8 @@ import Testing
         let path = try await write(format, "x")
         let expected = try await numpyOutliers(Self.expected)
         for file in ["-", ""] {
-            let found = try await shell("\(source) \"$outliers\" detect \(file) --format \(format) --indices", path)
+            let found = try await shell(
+                "\(source) \"$outliers\" detect \(file) --format \(format) --engine native --indices", path)
             #expect(try found.list() == expected)
         }
     }
@@ -71,7 +72,7 @@ import Testing
 
     @Test func `a pipe that delivers slowly is read to its end`() async throws {
         let found = try await shell(
-            "{ printf 1; printf '0\\n2'; printf '0\\n'; } | \"$outliers\" detect --format csv --json")
+            "{ printf 1; printf '0\\n2'; printf '0\\n'; } | \"$outliers\" detect --format csv --engine native --json")
         let report = try found.report()
         #expect(report.samples == 2)
         #expect(report.mean == 15)
@@ -114,12 +115,12 @@ import Testing
 
     @Test(arguments: ["x", "x.txt", "x.csv.gz", "x.", ".csv/x", "x.csv/"])
     func `an ending that says nothing is wrong usage`(name: String) async throws {
-        try await outliers("detect", scratch[name]).fails(64, scratch[name], "--format npy, csv, tsv, json or f64")
+        try await detect(scratch[name]).fails(64, scratch[name], "--format npy, csv, tsv, json or f64")
     }
 
     @Test(arguments: ["xls", "CSV", "", "n py"])
     func `a format that is unknown is named with those there are`(format: String) async throws {
-        try await outliers("detect", nile, "--format", format)
+        try await detect(nile, "--format", format)
             .fails(64, "--format", "'npy', 'csv', 'tsv', 'json' or 'f64'")
     }
 
@@ -134,12 +135,12 @@ import Testing
     @Test(arguments: [1, 7, 9, 8001])
     func `a length that is no whole number of doubles is bad data`(count: Int) async throws {
         let path = try scratch.file("x.f64", [UInt8](repeating: 0, count: count))
-        try await outliers("detect", path).fails(65, path, "\(count) bytes", "8 bytes")
+        try await detect(path).fails(65, path, "\(count) bytes", "8 bytes")
     }
 
     @Test func `doubles have one column`() async throws {
         let path = try scratch.file("x.f64", [UInt8](repeating: 0, count: 80))
-        #expect(try await outliers("detect", path, "--column", "1", "--json").report().samples == 10)
-        try await outliers("detect", path, "--column", "2").fails(65, path, "'2'")
+        #expect(try await detect(path, "--column", "1", "--json").report().samples == 10)
+        try await detect(path, "--column", "2").fails(65, path, "'2'")
     }
 }

@@ -51,7 +51,7 @@ import Testing
             "x.npy", "np.r_[np.zeros(99, '\(type)'), np.array([\(limit)], '\(type)')]")
         let table = try await outliers("detect", path, "--engine", "native").succeeds()
         #expect(table.hasSuffix("\n[99]\n"))
-        #expect(try await outliers("detect", path).succeeds().hasSuffix("\n[99]\n"))
+        #expect(try await detect(path).succeeds().hasSuffix("\n[99]\n"))
     }
 
     @Test(arguments: ["C", "F"], engines)
@@ -79,7 +79,7 @@ import Testing
             np.save(path, x)
             x = x[:, 1]
             """, path: path)
-        #expect(try await outliers("detect", path, "--column", "2", "--indices").list() == expected)
+        #expect(try await detect(path, "--column", "2", "--indices").list() == expected)
     }
 
     @Test(arguments: engines)
@@ -119,17 +119,17 @@ import Testing
                 assert np.load(sys.argv[1]).shape == (100,)
             assert data[6] == \(version)
             """, path)
-        #expect(try await outliers("detect", path, "--indices").list() == [99])
+        #expect(try await detect(path, "--indices").list() == [99])
     }
 
     @Test func `a header as numpy wrote it under Python 2 is read`() async throws {
         let path = try npy("{'descr': '<f8', 'fortran_order': False, 'shape': (3L,), }", data: bytes([1, 2, 3]))
-        #expect(try await outliers("detect", path, "--json").report().mean == 2)
+        #expect(try await detect(path, "--json").report().mean == 2)
     }
 
     @Test func `bytes behind the data are left alone`() async throws {
         let path = try npy("{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }", data: bytes([1, 2, 3, 9e9]))
-        #expect(try await outliers("detect", path, "--json").report().mean == 2)
+        #expect(try await detect(path, "--json").report().mean == 2)
     }
 
     @Test(arguments: engines)
@@ -195,24 +195,24 @@ import Testing
 
     @Test func `a table of several columns asks for one of them`() async throws {
         let path = try await scratch.numpy("x.npy", "np.zeros((4, 3))")
-        try await outliers("detect", path).fails(64, path, "--column", "1 to 3")
+        try await detect(path).fails(64, path, "--column", "1 to 3")
     }
 
     @Test(arguments: ["0", "4", "-1", "a", "1.0", "9223372036854775808"])
     func `a column that is not there is named with those there are`(column: String) async throws {
         let path = try await scratch.numpy("x.npy", "np.zeros((4, 3))")
-        try await outliers("detect", path, "--column=\(column)").fails(65, path, "'\(column)'", "1 to 3")
+        try await detect(path, "--column=\(column)").fails(65, path, "'\(column)'", "1 to 3")
     }
 
     @Test func `a table without columns is bad data`() async throws {
         let path = try await scratch.numpy("x.npy", "np.zeros((3, 0))")
-        try await outliers("detect", path).fails(65, path, "no column")
+        try await detect(path).fails(65, path, "no column")
     }
 
     @Test(arguments: ["5.0", "np.zeros((2, 3, 4))", "np.zeros((0, 3, 4))"])
     func `an array of no or of three dimensions is refused`(array: String) async throws {
         let path = try await scratch.numpy("x.npy", array)
-        try await outliers("detect", path).fails(65, path, "dimensions")
+        try await detect(path).fails(65, path, "dimensions")
     }
 
     @Test(arguments: [
@@ -226,21 +226,21 @@ import Testing
     ])
     func `an element type that cannot be read is named`(array: String, parts: [String]) async throws {
         let path = try await scratch.numpy("x.npy", array)
-        let program = try await outliers("detect", path)
+        let program = try await detect(path)
         program.fails(65, path)
         for part in parts { #expect(program.error.contains(part)) }
     }
 
     @Test func `one byte has no byte order`() async throws {
         let path = try npy("{'descr': '>i1', 'fortran_order': False, 'shape': (3,), }", data: [1, 2, 3])
-        #expect(try await outliers("detect", path, "--json").report().mean == 2)
+        #expect(try await detect(path, "--json").report().mean == 2)
     }
 
     @Test func `truncated data is noticed`() async throws {
         let path = try await scratch.numpy("x.npy", "np.zeros(100)")
         let whole = try scratch.contents("x.npy")
         for count in [128, 129, whole.count - 8, whole.count - 1] {
-            try await outliers("detect", try scratch.file("x.npy", Array(whole.prefix(count)))).fails(
+            try await detect(try scratch.file("x.npy", Array(whole.prefix(count)))).fails(
                 65, path, "truncated")
         }
     }
@@ -260,13 +260,13 @@ import Testing
     ])
     func `a shape that promises more than there is is refused`(shape: String) async throws {
         let path = try npy("{'descr': '<f8', 'fortran_order': False, 'shape': \(shape), }", data: bytes([1, 2]))
-        try await outliers("detect", path, "--column", "1").fails(65, path, "promises")
+        try await detect(path, "--column", "1").fails(65, path, "promises")
     }
 
     @Test(arguments: ["True", "False"], ["(0, 9223372036854775807)", "(0, 4611686018427387904)"])
     func `a shape of nothing may be huge elsewhere`(order: String, shape: String) async throws {
         let path = try npy("{'descr': '<f8', 'fortran_order': \(order), 'shape': \(shape), }")
-        let report = try await outliers("detect", path, "--column", "4611686018427387904", "--json").report()
+        let report = try await detect(path, "--column", "4611686018427387904", "--json").report()
         #expect(report.samples == 0)
     }
 
@@ -298,13 +298,13 @@ import Testing
     ])
     func `a header that numpy does not write is refused`(header: String) async throws {
         let path = try npy(header, data: bytes([1, 2]))
-        try await outliers("detect", path).fails(65, path)
+        try await detect(path).fails(65, path)
     }
 
     @Test func `the long integers of Python 2 are no part of version 3`() async throws {
         let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (3L,), }"
-        try await outliers("detect", try npy(header, data: bytes([1, 2, 3]), version: 2)).succeeds()
-        try await outliers("detect", try npy(header, data: bytes([1, 2, 3]), version: 3)).fails(65, "header")
+        try await detect(try npy(header, data: bytes([1, 2, 3]), version: 2)).succeeds()
+        try await detect(try npy(header, data: bytes([1, 2, 3]), version: 3)).fails(65, "header")
     }
 
     @Test func `a header longer than numpy reads is refused`() async throws {
@@ -314,7 +314,7 @@ import Testing
             let start = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 255), UInt8(length >> 8)]
             let path = try scratch.file("x.npy", start + Array((header + padding).utf8) + [1, 2, 3, 4, 5, 6, 7, 8])
             // Either way the data is misaligned or the header too long: the message tells which was noticed.
-            try await outliers("detect", path).fails(65, isRead ? "misaligned" : "longer than the 10000")
+            try await detect(path).fails(65, isRead ? "misaligned" : "longer than the 10000")
         }
     }
 
@@ -322,24 +322,24 @@ import Testing
         let path = try npy("{'descr': '<f8', 'fortran_order': False, 'shape': (0,), }")
         var file = try scratch.contents("x.npy")
         file[7] = 1
-        try await outliers("detect", try scratch.file("x.npy", file)).fails(65, path, "version 1.1")
+        try await detect(try scratch.file("x.npy", file)).fails(65, path, "version 1.1")
     }
 
     @Test(arguments: [0, 4, 255] as [UInt8])
     func `an unknown version is named`(version: UInt8) async throws {
         let path = try npy("{'descr': '<f8', 'fortran_order': False, 'shape': (0,), }", version: version)
-        try await outliers("detect", path).fails(65, path, "version \(version)")
+        try await detect(path).fails(65, path, "version \(version)")
     }
 
     @Test func `misaligned data is refused in words, not with a crash`() async throws {
         let path = try npy(
             "{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }", data: bytes([1, 2]), isAligned: false)
-        try await outliers("detect", path).fails(65, path, "misaligned")
+        try await detect(path).fails(65, path, "misaligned")
     }
 
     @Test(arguments: ["1,2,3\n", "PK\u{3}\u{4}", "\u{93}NUMPY", "x"])
     func `what is no npy file is called so`(text: String) async throws {
-        try await outliers("detect", try scratch.file("x.npy", text)).fails(65, "x.npy", "not a .npy file")
+        try await detect(try scratch.file("x.npy", text)).fails(65, "x.npy", "not a .npy file")
     }
 
     @Test(arguments: 0..<6)

@@ -200,9 +200,9 @@ import Testing
 
     // MARK: --plot
 
-    @Test(arguments: engines, ["png", "PNG"])
-    func `a PNG is drawn`(engine: String, ending: String) async throws {
-        try await detectNile("--plot", scratch["p.\(ending)"], "--engine", engine).succeeds()
+    @Test(arguments: ["png", "PNG"])
+    func `a PNG is drawn`(ending: String) async throws {
+        try await detectNile("--plot", scratch["p.\(ending)"]).succeeds()
         #expect(try scratch.contents("p.\(ending)").prefix(8) == [0x89, 0x50, 0x4E, 0x47, 13, 10, 26, 10])
     }
 

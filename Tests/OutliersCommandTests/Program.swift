@@ -63,6 +63,11 @@ func outliers(
     try await start([program] + arguments, input: input, changes: changes, in: directory)
 }
 
+/// Runs `outliers detect` with the engine that starts at once: for what does not depend on the engine.
+func detect(_ arguments: String..., input: String? = nil, in directory: String = "/") async throws -> Program {
+    try await outliers(["detect", "--engine", "native"] + arguments, input: input, in: directory)
+}
+
 /// Runs a shell script, for redirections: `"$outliers"` is the program, and `$1` the first of the arguments.
 func shell(_ script: String, _ arguments: String..., in directory: String = "/") async throws -> Program {
     try await start(
