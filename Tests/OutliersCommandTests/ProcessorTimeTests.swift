@@ -18,6 +18,12 @@ import Testing
         #expect(ProcessorTime(line[...]) == nil)
     }
 
+    @Test func `the cores and what was stolen of their time are told in words`() {
+        #expect(BenchSystem.text(cores: 1, stolenShare: nil) == "1 core")
+        #expect(BenchSystem.text(cores: 2, stolenShare: 0.0049) == "2 cores")
+        #expect(BenchSystem.text(cores: 2, stolenShare: 0.126) == "2 cores (13 % of the time stolen)")
+    }
+
     @Test func `this kernel counts`() throws {
         let start = try #require(ProcessorTime.now)
         #expect((0...1).contains(try #require(ProcessorTime.now).stolenShare(since: start)))

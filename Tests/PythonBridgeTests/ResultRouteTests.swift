@@ -11,7 +11,6 @@ import Testing
         try python.run("import numpy as np, gc, threading\nfrom Tests.Fixtures.values import Index as RouteIndex")
     }
 
-    /// What an expression, a lambda, evaluates to.
     /// Expects nothing but what was on demand. Exporters alive may be fewer: a thread releases what others gave up.
     func expectNoCopy(_ ledger: MemoryLedger, onDemand: Int = 0) {
         #expect(ledger.bytesCopied == 0)

@@ -44,22 +44,31 @@ final class Bench {
 
     /// - Returns: nil when nothing can run.
     private func measure(_ count: Int) throws(Failure) -> BenchReport.Size? {
-        guard let (runs, outliers) = try firstRuns(on: count) else { return nil }
-        let timed = try takeTurns(runs, count)
+        guard let (timed, outliers) = try times(on: count) else { return nil }
         var measurements: [BenchReport.Size.Measurement] = []
-        for run in timed {
-            progress.show("memory of \(run.contestant.name) on \(Amount.number(count)) samples")
-            let memory = try attempt(run.contestant, samples: count) { () throws(Failure) in
-                try DetectionMemory.measure(run.contestant, samples: count, setup)
+        for (contestant, times) in timed {
+            progress.show("memory of \(contestant.name) on \(Amount.number(count)) samples")
+            let memory = try attempt(contestant, samples: count) { () throws(Failure) in
+                try DetectionMemory.measure(contestant, samples: count, setup)
             }
             progress.finish()
             guard let memory else { continue }
-            measurements.append(.init(contestant: run.contestant, times: run.counted, memory: memory))
+            measurements.append(.init(contestant: contestant, times: times, memory: memory))
         }
         return measurements.isEmpty ? nil : BenchReport.Size(samples: count, outliers: outliers, measurements)
     }
 
     // MARK: - Times
+
+    /// Takes the times, and gives the samples back: the memory is measured in other processes, which have their own.
+    ///
+    /// - Returns: The times that count, and how many outliers there are; nil when nothing can run.
+    private func times(
+        on count: Int
+    ) throws(Failure) -> (timed: [(contestant: Contestant, times: [Double])], outliers: Int)? {
+        guard let (runs, outliers) = try firstRuns(on: count) else { return nil }
+        return (try takeTurns(runs, count).map { ($0.contestant, $0.counted) }, outliers)
+    }
 
     /// Has everybody take a first turn, and compares what they find.
     ///
@@ -68,20 +77,15 @@ final class Bench {
         let budget = seconds / Double(cells)
         var runs: [TimedRuns] = []
         var reference: (name: String, indices: SharedBuffer<Int>)?
-        var samplesByMapping: [Bool: StridedView<Double>] = [:]
+        var samples = BenchSamples(count: count, setup: setup)
         for contestant in contestants where contestant.takesPart(on: count) {
             guard let detect = ready[contestant] else { continue }
             progress.show("\(contestant.name) on \(Amount.number(count)) samples")
-            let samples: StridedView<Double>
-            if let made = samplesByMapping[contestant.kind.mapsSamples] {
-                samples = made
-            } else {
-                samples = try setup.samples(count: count, for: contestant.kind)
-                samplesByMapping[contestant.kind.mapsSamples] = samples
+            let first = try attempt(contestant, samples: count) { () throws(Failure) in
+                var run = TimedRuns(contestant, detect, on: try samples.series(for: contestant.kind), budget: budget)
+                return (found: try run.takeTurn(), run)
             }
-            var run = TimedRuns(contestant, detect, on: samples, budget: budget)
-            let found = try attempt(contestant, samples: count) { () throws(Failure) in try run.takeTurn() }
-            guard let found else { continue }
+            guard let (found, run) = first else { continue }
             runs.append(run)
             if let reference {
                 try compare(found, of: contestant.name, with: reference.indices, of: reference.name, count)

@@ -9,8 +9,8 @@ struct BenchSystem: Encodable {
     let cpu: String
     /// Those that this process may use.
     let cores: Int
-    /// Of the time in which they had work, from 0 to 1: what the host of a virtual machine did not give them. Missing where the kernel
-    /// does not tell.
+    /// Of the time in which the machine's processors had work: what the host of a virtual machine gave to others, from 0 to 1. Missing
+    /// where the kernel does not tell.
     let stolenShare: Double?
     let python: String?
     let numpy: String?
@@ -44,9 +44,11 @@ struct BenchSystem: Encodable {
     /// On one line.
     var text: String {
         let versions = [python.map { "CPython \($0)" }, numpy.map { "numpy \($0)" }].compactMap(\.self)
-        let cores = "\(cores) core\(cores == 1 ? "" : "s")"
-        let percent = stolenShare.map { ($0 * 100).rounded() } ?? 0
-        let stolen = percent > 0 ? " (\(Int(percent)) % of the time stolen)" : ""
-        return (versions + [cpu, cores + stolen, date]).joined(separator: ", ")
+        return (versions + [cpu, Self.text(cores: cores, stolenShare: stolenShare), date]).joined(separator: ", ")
+    }
+
+    static func text(cores: Int, stolenShare: Double?) -> String {
+        let percent = Int(((stolenShare ?? 0) * 100).rounded())
+        return "\(cores) core\(cores == 1 ? "" : "s")" + (percent > 0 ? " (\(percent) % of the time stolen)" : "")
     }
 }

@@ -20,11 +20,15 @@ struct MeasureDetectionCommand: ParsableCommand {
     func run() throws {
         let setup = BenchSetup(data: data, threshold: threshold, python: python)
         let contestant = Contestant(kind: engine, threads: threads)
-        let series = try setup.samples(count: samples, for: engine)
+        var samples = BenchSamples(count: samples, setup: setup)
+        let series = try samples.series(for: engine)
         let detect = try setup.prepare(contestant)
         do {
             let memory = try Interrupt.python(isUsed: engine.usesPython) {
-                if !engine.startsProcesses { _ = try detect(try setup.samples(count: 1000, for: engine)) }
+                if !engine.startsProcesses {
+                    var warmUp = BenchSamples(count: 1000, setup: setup)
+                    _ = try detect(try warmUp.series(for: engine))
+                }
                 let (recording, rise) = try PeakMemory.rise(ofChildren: engine.isIsolated) {
                     try MemoryLedger.recording { try detect(series) }
                 }

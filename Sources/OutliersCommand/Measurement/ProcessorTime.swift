@@ -19,6 +19,6 @@ struct ProcessorTime {
 
     /// The share of that time since `start` in which the host of a virtual machine had the processors do something else; from 0 to 1.
     func stolenShare(since start: ProcessorTime) -> Double {
-        Double(stolen - start.stolen) / Double(max(1, wanted - start.wanted))
+        min(max(0, Double(stolen - start.stolen) / Double(max(1, wanted - start.wanted))), 1)
     }
 }

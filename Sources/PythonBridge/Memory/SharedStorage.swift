@@ -70,7 +70,7 @@ package final class SharedStorage: @unchecked Sendable {
     /// From here on huge pages may be asked for, as numpy does for its own arrays.
     private static let hugePageThreshold = 4 << 20
 
-    /// A huge page on x86-64, and on arm64 with pages of 4 KiB. Elsewhere the memory is only aligned to it.
+    /// A huge page on x86-64, and on arm64 with pages of 4 KiB.
     private static let hugePageSize = 2 << 20
 
     /// Zeroed memory for `count` elements of `size` bytes, aligned to 64 bytes.
@@ -79,8 +79,13 @@ package final class SharedStorage: @unchecked Sendable {
         guard count >= 0 else { throw .invalidBuffer("a capacity of \(count) elements is negative") }
         let (byteCount, overflow) = count.multipliedReportingOverflow(by: size)
         guard !overflow else { throw .outOfMemory(byteCount: .max) }
-        if byteCount < mappingThreshold { return try allocate(byteCount: byteCount) }
-        return try map(byteCount: byteCount, hugePages: hugePages && byteCount >= hugePageThreshold)
+        guard byteCount >= mappingThreshold else { return try allocate(byteCount: byteCount) }
+        if hugePages, byteCount >= hugePageThreshold, let storage = mapHugePages(byteCount: byteCount) {
+            return storage
+        }
+        guard let base = unsafe reserve(byteCount) else { throw .outOfMemory(byteCount: byteCount) }
+        return unsafe SharedStorage(
+            base: base, byteCount: byteCount, isMutable: true, origin: .mapped(length: byteCount))
     }
 
     private static func allocate(byteCount: Int) throws(PythonError) -> SharedStorage {
@@ -92,24 +97,27 @@ package final class SharedStorage: @unchecked Sendable {
         return unsafe SharedStorage(base: base, byteCount: byteCount, isMutable: true, origin: .allocated)
     }
 
-    private static func map(byteCount: Int, hugePages: Bool) throws(PythonError) -> SharedStorage {
+    /// Memory in huge pages from its start on: as many as come nearest, so that of the last one half is wasted at most. Nil where there is
+    /// no room to find a start for them.
+    private static func mapHugePages(byteCount: Int) -> SharedStorage? {
+        guard byteCount <= .max - 2 * hugePageSize else { return nil }
+        let wholePages = (byteCount + hugePageSize / 2) / hugePageSize * hugePageSize
+        let pageSize = sysconf(Int32(_SC_PAGESIZE))
+        let length = (max(byteCount, wholePages) + pageSize - 1) / pageSize * pageSize
+        guard let start = unsafe reserve(length + hugePageSize) else { return nil }
+        let base = unsafe start.alignedUp(toMultipleOf: hugePageSize)
+        if unsafe base > start { unsafe munmap(start, base - start) }
+        if unsafe base < start + hugePageSize { unsafe munmap(base + length, start + hugePageSize - base) }
+        // A kernel without huge pages refuses: the memory is as it was.
+        unsafe madvise(base, wholePages, MADV_HUGEPAGE)
+        return unsafe SharedStorage(base: base, byteCount: byteCount, isMutable: true, origin: .mapped(length: length))
+    }
+
+    /// Zero pages, which come when they are touched; nil where there are not so many addresses.
+    private static func reserve(_ length: Int) -> UnsafeMutableRawPointer? {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        let (length, overflow) = byteCount.addingReportingOverflow(hugePages ? 2 * hugePageSize : 0)
-        guard !overflow, let start = unsafe mmap(nil, length, PROT_READ | PROT_WRITE, flags, -1, 0),
-            unsafe start != MAP_FAILED
-        else { throw .outOfMemory(byteCount: byteCount) }
-        var base = unsafe start
-        if hugePages {
-            // The memory starts where a huge page may. What is left over before and behind it is never touched, but for the rest of the
-            // last huge page, half of it at most.
-            unsafe base = unsafe start.alignedUp(toMultipleOf: hugePageSize)
-            if unsafe base > start { unsafe munmap(start, base - start) }
-            let wholePages = (byteCount + hugePageSize / 2) / hugePageSize * hugePageSize
-            // A kernel without huge pages refuses: the memory is as it was.
-            unsafe madvise(base, wholePages, MADV_HUGEPAGE)
-        }
-        return unsafe SharedStorage(
-            base: base, byteCount: byteCount, isMutable: true, origin: .mapped(length: length - (base - start)))
+        let start = unsafe mmap(nil, length, PROT_READ | PROT_WRITE, flags, -1, 0)
+        return unsafe start == MAP_FAILED ? nil : start
     }
 
     /// The memory of an array, which stays as it is while the storage holds it: whoever mutates the array copies it first.
