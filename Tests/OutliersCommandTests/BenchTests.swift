@@ -164,9 +164,13 @@ import Testing
             #expect(line.contains(#/  [\d.,]+ ([KM]i)?B  +[\d.,]+ ([KM]i)?B$/#))
         }
         #expect(Set(lines[3..<8].map(\.count)).count == 1)
+        // Which of the two is faster depends on what else the machine does.
+        let picks = lines[8].split(separator: "; ")
+        #expect(["pick: native", "pick: embedded"].contains(picks[0]))
         #expect(
-            lines[8] == "pick: native; embedded where it has to be Python; "
-                + "worker where a crash must not take the program with it")
+            picks.dropFirst() == [
+                "embedded where it has to be Python", "worker where a crash must not take the program with it",
+            ])
         #expect(lines[9].hasPrefix("2,000 samples"))
         #expect(lines.count == 16)
     }
