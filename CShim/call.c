@@ -156,7 +156,8 @@ __attribute__((always_inline)) static inline void end_kept(
     detach(attachment);
 }
 
-cshim_call_state cshim_call_kept(
+// From the start of a cache line: half a line later a call took 2 to 4 % longer.
+__attribute__((aligned(64))) cshim_call_state cshim_call_kept(
     uint32_t interpreter, cshim_object *callable, cshim_kept_view *const *views, ptrdiff_t count, bool reads_integer) {
     enum { most = 6 };
     cshim_object *cells[1 + most]; // the callee's own, and borrowed ones
