@@ -12,9 +12,10 @@
 ///
 /// In Python it is a function of one argument, a length or a tuple of lengths, that returns a writable `memoryview` of zeroed
 /// memory, aligned to 64 bytes. It is taken to be filled: from 4 MiB up it is in huge pages, as
-/// ``SharedBuffer/init(capacity:hugePages:)`` says (of a worker it is shared memory, in the pages that this has). The memory belongs to both sides, like any ``SharedBuffer``: whoever holds it
-/// last gives it back. Returned to Swift it is read as a ``SharedBuffer`` or a ``SharedArray``, without a copy. It raises
-/// `TypeError` and `ValueError` for what is no length, and `MemoryError`.
+/// ``SharedBuffer/init(capacity:hugePages:)`` says (of a worker it is shared memory, in the pages that this has). The memory belongs
+/// to both sides, like any ``SharedBuffer``: whoever holds it last gives it back. Returned to Swift it is read as a
+/// ``SharedBuffer`` or a ``SharedArray``, without a copy. It raises `TypeError` and `ValueError` for what is no length, and
+/// `MemoryError`.
 public struct BufferAllocator<Element: BufferElement>: PythonConvertible, Sendable {
     /// An allocator. It has no state.
     public init() {}

@@ -35,7 +35,7 @@ public struct SharedBuffer<Element: BufferElement>: Sendable {
     ///   - capacity: The number of elements.
     ///   - hugePages: For memory that will be filled: from 4 MiB up the kernel is asked for huge pages, as numpy asks it for its own
     ///     arrays. They are quicker to fill and to read, but the first touch of one takes it whole, 2 MiB on most machines. Where the
-    ///     kernel has none, or has them everywhere, the memory is as without. Source: madvise(2), `MADV_HUGEPAGE`.
+    ///     kernel has none, the memory is as without. Source: madvise(2), `MADV_HUGEPAGE`.
     /// - Throws: ``PythonError/outOfMemory(byteCount:)``; ``PythonError/invalidBuffer(_:)`` for a negative capacity.
     @inlinable
     public init(capacity: Int, hugePages: Bool = false) throws(PythonError) {
